@@ -25,6 +25,8 @@ export const ERRORS = {
   'cut-refused': { exit: 3, hint: 'No cut could be had; mend what the evidence names and run `skep backup` again.' },
   'snapshot-failed': { exit: 3, hint: 'Look into the log of the node that is named, then run `skep backup` again.' },
 
+  'file-missing': { exit: 3, hint: 'A file went away while it was to be read; run `skep backup` again.' },
+  'file-unreadable': { exit: 3, hint: 'Check owner, mode and disk of the file that is named; then `skep check`.' },
   'damage-found': { exit: 4, hint: 'Run `skep verify ID --level data` to list every finding.' },
   'object-missing': { exit: 4, hint: 'Run `skep verify --level presence` to list every finding.' },
   'object-damaged': { exit: 4, hint: 'Run `skep verify --level data` to list every finding.' },
@@ -39,6 +41,12 @@ export const ERRORS = {
   'repository-missing': { exit: 10, hint: 'Run `skep init`, or mend `repository` in skep.yaml.' },
   'repository-foreign': { exit: 10, hint: 'Choose another repository: this one belongs to another cluster.' },
   'repository-unsupported': { exit: 10, hint: 'Use a skep that knows this repository format.' },
+  'repository-exists': { exit: 2, hint: 'There is a repository already: go on with `skep backup`.' },
+  'repository-unfit': {
+    exit: 10,
+    hint: 'Choose storage with create-only writes, hard links and read after write; run `skep init` there.',
+  },
+  'repository-damaged': { exit: 4, hint: 'Its skep.json cannot be read: put it back from a copy, then `skep verify`.' },
   'repository-failed': { exit: 1, hint: 'Check the storage that holds the repository, then run the command again.' },
   locked: { exit: 11, hint: 'Another run holds the lease; wait for it, or run `skep unlock`.' },
   'ssh-credentials': { exit: 12, hint: 'Check the ssh user, key and known_hosts: run `ssh NODE true` by hand.' },
@@ -50,7 +58,10 @@ export const ERRORS = {
   'no-space': { exit: 13, hint: 'Free space at the place that is named, then run the command again.' },
   'clock-skew': { exit: 14, hint: 'Bring the clocks of the nodes together (chrony or ntpd), then run it again.' },
   'version-unsupported': { exit: 15, hint: 'See the supported versions in `skep check`.' },
-  'topology-mismatch': { exit: 15, hint: 'Restore to a cluster of the same shape, or wait until the topology is stable.' },
+  'topology-mismatch': {
+    exit: 15,
+    hint: 'Restore to a cluster of the same shape, or wait until the topology is stable.',
+  },
 } as const satisfies Record<string, { exit: number; hint: string }>;
 
 export type ErrorCode = keyof typeof ERRORS;

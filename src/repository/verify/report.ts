@@ -1,0 +1,64 @@
+/** structure: manifests, listings, inventories; presence: and every object's size; data: and every stored byte. */
+export type VerifyLevel = 'structure' | 'presence' | 'data';
+
+export type FindingKind =
+  | 'manifest-missing'
+  | 'manifest-torn'
+  | 'manifest-unsupported'
+  | 'listing-missing'
+  | 'listing-damaged'
+  | 'inventory-damaged'
+  | 'object-missing'
+  | 'object-truncated'
+  | 'object-oversized'
+  | 'object-unreadable'
+  | 'hash-mismatch';
+
+/** Where a damaged object or piece is needed. */
+export interface FindingHit {
+  backup: string;
+  node: string;
+  store: string;
+  /** At most the first 100; absent when the listing itself is damaged. */
+  paths: string[];
+  /** How many paths there are in all. */
+  pathCount: number;
+}
+
+export interface Finding {
+  kind: FindingKind;
+  /** Key in the repository of what is damaged, e.g. `objects/ab/abcd…`. */
+  key: string;
+  /** Name of the object or piece; absent for manifests. */
+  object?: string;
+  /** What was seen, for people. */
+  message: string;
+  /** Ids of the backups that this hits, newest first. */
+  backups: string[];
+  hits: FindingHit[];
+}
+
+export interface VerifyProgress {
+  objects: number;
+  objectsTotal: number;
+  bytes: number;
+  bytesTotal: number;
+}
+
+export interface VerifyOptions {
+  level: VerifyLevel;
+  /** All backups when absent; an unknown id is `backup-unknown`. */
+  ids?: string[];
+  signal?: AbortSignal;
+  onProgress?: (progress: VerifyProgress) => void;
+}
+
+export interface VerifyReport {
+  level: VerifyLevel;
+  /** True when there is no finding. */
+  ok: boolean;
+  backups: string[];
+  objects: number;
+  bytes: number;
+  findings: Finding[];
+}
