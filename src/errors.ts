@@ -32,6 +32,10 @@ export const ERRORS = {
   'object-damaged': { exit: 4, hint: 'Run `skep verify --level data` to list every finding.' },
   'manifest-damaged': { exit: 4, hint: 'Run `skep verify ID`; choose another backup with `skep list`.' },
   'segment-damaged': { exit: 4, hint: 'The commit log segment cannot be trusted; take another backup.' },
+  'segment-schema-mismatch': {
+    exit: 15,
+    hint: 'The schema changed while the commit log was written: run `skep backup` again, with no DDL meanwhile.',
+  },
   'segment-unsupported': {
     exit: 15,
     hint: 'skep reads commit log formats 7 and 8 (Cassandra 4.0 to 5.0), not encrypted; see `skep check`.',

@@ -1,0 +1,41 @@
+import { SkepError } from '../errors.ts';
+import { type Method, type Parsed, params, type Progress, type Results } from '../protocol/methods.ts';
+import type { Handler } from '../protocol/peer.ts';
+import { cassandraHandlers } from './handlers/cassandra.ts';
+import { filesHandlers } from './handlers/files.ts';
+import { nodeHandlers } from './handlers/node.ts';
+import { restoreHandlers } from './handlers/restore.ts';
+import type { Session } from './session.ts';
+
+/** What a method is given beside its parameters. */
+export interface MethodContext {
+  session: Session;
+  signal: AbortSignal;
+  progress(p: Progress): void;
+}
+
+export type MethodHandlers<M extends Method = Method> = {
+  [K in M]: (p: Parsed<K>, ctx: MethodContext) => Promise<Results[K]>;
+};
+
+/** The agent's table of methods: parameters are checked before a method sees them. */
+export function handlers(session: Session): Record<string, Handler> {
+  const all: MethodHandlers = { ...nodeHandlers, ...cassandraHandlers, ...filesHandlers, ...restoreHandlers };
+  return Object.fromEntries(
+    Object.entries(all).map(([method, handle]): [string, Handler] => [
+      method,
+      async (raw, ctx) => {
+        const parsed = params[method as Method].safeParse(raw);
+        if (!parsed.success) {
+          const issue = parsed.error.issues[0];
+          throw new SkepError('protocol-error', `${method}: ${issue?.path.join('.')}: ${issue?.message}`);
+        }
+        return (handle as (p: unknown, c: MethodContext) => Promise<unknown>)(parsed.data, {
+          session,
+          signal: ctx.signal,
+          progress: (p) => void ctx.emit(p),
+        });
+      },
+    ]),
+  );
+}

@@ -1,0 +1,86 @@
+import { constants } from 'node:fs';
+import { access, readFile, stat, statfs } from 'node:fs/promises';
+import { hostname, userInfo } from 'node:os';
+import { dirname } from 'node:path';
+import { execa } from 'execa';
+import { SkepError } from '../../errors.ts';
+import type { Space } from '../../protocol/methods.ts';
+import { VERSION } from '../../version.ts';
+import type { MethodHandlers } from '../handlers.ts';
+import { recentErrors } from '../log-tail.ts';
+
+export const nodeHandlers = {
+  async 'node.clock'() {
+    return { us: Math.round((performance.timeOrigin + performance.now()) * 1000) };
+  },
+
+  async 'node.facts'(p) {
+    const { username, uid } = userInfo();
+    return {
+      skep: VERSION,
+      hostname: hostname(),
+      user: username,
+      uid,
+      protectedHardlinks: (await readFile('/proc/sys/fs/protected_hardlinks', 'utf8').catch(() => '0')).trim() === '1',
+      space: await Promise.all(p.paths.map(space)),
+    };
+  },
+
+  async 'node.run'(p, { signal }) {
+    const [file, ...args] = p.argv as [string, ...string[]];
+    const r = await execa(file, args, {
+      stdin: 'ignore',
+      timeout: p.timeoutMs,
+      reject: false,
+      cancelSignal: signal,
+      maxBuffer: 4 * 1024 * 1024,
+    });
+    if (r.isCanceled) throw new SkepError('cancelled', `${file} was cancelled`);
+    if (r.timedOut) throw new SkepError('command-failed', `${file} did not end within ${p.timeoutMs / 1000} s`);
+    if (r.exitCode === undefined) {
+      throw new SkepError('command-failed', `cannot run ${file}: ${r.code ?? r.signal ?? 'unknown reason'}`);
+    }
+    return { exitCode: r.exitCode, stdout: r.stdout, stderr: r.stderr };
+  },
+
+  async 'node.onExit'(p, { session }) {
+    session.onExit(p.id, p.argv);
+    return null;
+  },
+
+  async 'node.offExit'(p, { session }) {
+    session.offExit(p.id);
+    return null;
+  },
+
+  async 'node.logs'(p) {
+    return recentErrors(p.files, p.sinceMs, p.maxLines);
+  },
+} satisfies Partial<MethodHandlers>;
+
+/** Space and rights at a path; where it is absent, the space of the nearest folder above. */
+async function space(path: string): Promise<Space> {
+  let at = path;
+  let s = await stat(at).catch(() => undefined);
+  const exists = s !== undefined;
+  while (!s && at !== '/') {
+    at = dirname(at);
+    s = await stat(at).catch(() => undefined);
+  }
+  const fs = await statfs(at);
+  const may = (mode: number) =>
+    access(path, mode).then(
+      () => true,
+      () => false,
+    );
+  return {
+    path,
+    exists,
+    freeBytes: fs.bavail * fs.bsize,
+    totalBytes: fs.blocks * fs.bsize,
+    device: s?.dev ?? 0,
+    readable: await may(constants.R_OK),
+    writable: await may(constants.W_OK),
+    ...(exists && s ? { uid: s.uid } : {}),
+  };
+}

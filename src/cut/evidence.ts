@@ -1,0 +1,88 @@
+import type { Topology } from '../discovery/topology.ts';
+import type { Truncation } from '../protocol/methods.ts';
+
+/** Why a cut cannot be trusted. */
+export type EvidenceFinding =
+  | { kind: 'segments-not-contiguous'; node: string; after: string; next: string }
+  | { kind: 'segment-missed'; node: string; segment: string }
+  | { kind: 'unsynced-tail'; node: string; mutations: number }
+  | { kind: 'schema-changed'; node: string }
+  | { kind: 'tables-changed'; table: string }
+  | { kind: 'topology-changed'; node: string; what: 'host id' | 'tokens' | 'peers' }
+  | { kind: 'node-restarted'; node: string }
+  | { kind: 'truncated-during-cut'; node: string; table: string }
+  | { kind: 'streaming'; node: string; operation: string };
+
+/** Whether taking the cut once more can help. A changed topology is refused at once. */
+export function worthAnotherTry(findings: readonly EvidenceFinding[]): boolean {
+  return findings.every((f) => f.kind !== 'topology-changed');
+}
+
+export function describeFinding(f: EvidenceFinding): string {
+  switch (f.kind) {
+    case 'segments-not-contiguous':
+      return `${f.node}: commit log segment ${f.next} follows ${f.after}`;
+    case 'segment-missed':
+      return `${f.node}: ${f.segment} was gone before it could be pinned`;
+    case 'unsynced-tail':
+      return `${f.node}: ${f.mutations} mutations before T were not synced yet`;
+    case 'schema-changed':
+      return `${f.node}: the schema changed`;
+    case 'tables-changed':
+      return `table ${f.table} was made, dropped or made again`;
+    case 'topology-changed':
+      return `${f.node}: ${f.what} changed`;
+    case 'node-restarted':
+      return `${f.node} was restarted`;
+    case 'truncated-during-cut':
+      return `${f.node}: table ${f.table} was truncated`;
+    case 'streaming':
+      return `${f.node}: data was streamed (${f.operation})`;
+  }
+}
+
+/** Ids that do not follow one another without a gap, oldest first. */
+export function gaps(node: string, ids: readonly string[]): EvidenceFinding[] {
+  const out: EvidenceFinding[] = [];
+  for (let i = 1; i < ids.length; i++) {
+    const [after, next] = [ids[i - 1] as string, ids[i] as string];
+    if (BigInt(next) !== BigInt(after) + 1n) out.push({ kind: 'segments-not-contiguous', node, after, next });
+  }
+  return out;
+}
+
+/** What changed between two looks at the topology that must stay the same from the first pin to the end. */
+export function topologyChanges(before: Topology, after: Topology): EvidenceFinding[] {
+  const out: EvidenceFinding[] = [];
+  for (const a of before.nodes) {
+    const b = after.nodes.find((n) => n.name === a.name);
+    const node = a.name;
+    if (!b || b.hostId !== a.hostId) {
+      out.push({ kind: 'topology-changed', node, what: 'host id' });
+      continue;
+    }
+    if (a.tokens.join() !== b.tokens.join()) out.push({ kind: 'topology-changed', node, what: 'tokens' });
+    if (a.peers.join() !== b.peers.join()) out.push({ kind: 'topology-changed', node, what: 'peers' });
+    if (a.gossipGeneration !== b.gossipGeneration) out.push({ kind: 'node-restarted', node });
+    if (a.schemaVersion !== b.schemaVersion) out.push({ kind: 'schema-changed', node });
+  }
+  const key = (t: Topology) => new Map(t.tables.map((x) => [x.id, x.name]));
+  const [was, is] = [key(before), key(after)];
+  for (const [id, table] of [...was, ...is]) {
+    if (!was.has(id) || !is.has(id)) out.push({ kind: 'tables-changed', table });
+  }
+  return out;
+}
+
+/** Tables truncated between two looks at a node's truncation records. */
+export function truncationChanges(
+  node: string,
+  before: readonly Truncation[],
+  after: readonly Truncation[],
+): EvidenceFinding[] {
+  const key = (t: Truncation) => `${t.table}:${t.segment}:${t.position}`;
+  const was = new Set(before.map(key));
+  return after
+    .filter((t) => !was.has(key(t)))
+    .map((t) => ({ kind: 'truncated-during-cut' as const, node, table: t.table }));
+}

@@ -1,0 +1,138 @@
+import { watch, type FSWatcher } from 'node:fs';
+import { link, mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { SkepError, toSkepError } from '../errors.ts';
+import { firstToPin, segmentsOf } from './segment-name.ts';
+
+const POLL_MS = 50;
+const HEARTBEAT_MS = 5_000;
+const STALE_MS = 10 * 60_000;
+
+export interface PinList {
+  folder: string;
+  segments: { name: string; id: string; bytes: number }[];
+  missed: string[];
+}
+
+/**
+ * Hard links to the commit log segments of one node, made as they appear: Cassandra may delete a segment seconds after
+ * a flush, a link keeps its bytes. Must run as the owner of the segments (`protected_hardlinks`).
+ */
+export class Pins {
+  readonly folder: string;
+  readonly #source: string;
+  readonly #linked = new Set<string>();
+  readonly #missed: string[] = [];
+  #first: bigint | undefined;
+  #failure: SkepError | undefined;
+  #work: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #watcher: FSWatcher | undefined;
+  #beat = 0;
+
+  private constructor(source: string, folder: string) {
+    this.#source = source;
+    this.folder = folder;
+  }
+
+  /** Pins the segment in use and every newer one until `stop`. Errors: `no-space`, `command-failed` (link refused). */
+  static async start(commitlogDir: string, run: string): Promise<Pins> {
+    const root = await pinRoot(commitlogDir);
+    await removeStale(root);
+    const folder = join(root, run);
+    await mkdir(folder, { recursive: true });
+    const pins = new Pins(commitlogDir, folder);
+    try {
+      await pins.#look();
+      if (pins.#first === undefined) {
+        throw new SkepError('preflight-failed', `no commit log segment in ${commitlogDir}`, {
+          hint: 'Check `commitlog_directory` of this node and that the agent may read it: `skep check`.',
+        });
+      }
+    } catch (e) {
+      await pins.clear();
+      throw e;
+    }
+    // The watcher tells at once, the timer also where a filesystem does not tell.
+    pins.#watcher = watch(commitlogDir, () => pins.#again());
+    pins.#watcher.on('error', () => {});
+    pins.#timer = setInterval(() => pins.#again(), POLL_MS);
+    return pins;
+  }
+
+  /** What is pinned, after one more look. Throws what went wrong while pinning. */
+  async list(): Promise<PinList> {
+    this.#again();
+    await this.#work;
+    if (this.#failure) throw this.#failure;
+    const segments = [];
+    for (const s of segmentsOf([...this.#linked])) {
+      segments.push({ name: s.name, id: String(s.id), bytes: (await stat(join(this.folder, s.name))).size });
+    }
+    return { folder: this.folder, segments, missed: [...this.#missed] };
+  }
+
+  /** Stops pinning and removes every link. May be called again. */
+  async clear(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#watcher?.close();
+    await this.#work;
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #again(): void {
+    this.#work = this.#work
+      .then(() => this.#look())
+      .catch((e) => {
+        this.#failure ??= toSkepError(e, 'command-failed');
+      });
+  }
+
+  async #look(): Promise<void> {
+    const there = segmentsOf(await readdir(this.#source));
+    this.#first ??= firstToPin(there)?.id;
+    for (const s of there) {
+      if (this.#first === undefined || s.id < this.#first || this.#linked.has(s.name)) continue;
+      if (this.#missed.includes(s.name)) continue;
+      await this.#link(s.name);
+    }
+    if (Date.now() - this.#beat > HEARTBEAT_MS) {
+      this.#beat = Date.now();
+      await utimes(this.folder, new Date(), new Date());
+    }
+  }
+
+  async #link(name: string): Promise<void> {
+    try {
+      await link(join(this.#source, name), join(this.folder, name));
+      this.#linked.add(name);
+    } catch (e) {
+      const code = (e as NodeJS.ErrnoException).code;
+      if (code === 'ENOENT') this.#missed.push(name);
+      else if (code === 'ENOSPC')
+        throw new SkepError('no-space', `no space to pin ${name} in ${this.folder}`, { cause: e });
+      else {
+        throw new SkepError('command-failed', `cannot pin ${name}: ${(e as Error).message}`, {
+          hint: "Run the agent as Cassandra's own user: with `protected_hardlinks` only the owner may link.",
+          cause: e,
+        });
+      }
+    }
+  }
+}
+
+/** The folder for pins: beside the commit log, or inside it where it is a mount of its own (links cannot leave it). */
+export async function pinRoot(commitlogDir: string): Promise<string> {
+  const parent = dirname(commitlogDir);
+  const [here, above] = await Promise.all([stat(commitlogDir), stat(parent)]);
+  return join(here.dev === above.dev ? parent : commitlogDir, 'skep-pins');
+}
+
+/** Pins of runs that died without cleaning up: nobody has touched their folder for ten minutes. */
+async function removeStale(root: string): Promise<void> {
+  for (const name of await readdir(root).catch(() => [])) {
+    const folder = join(root, name);
+    const s = await stat(folder).catch(() => undefined);
+    if (s && Date.now() - s.mtimeMs > STALE_MS) await rm(folder, { recursive: true, force: true });
+  }
+}

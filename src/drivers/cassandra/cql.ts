@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises';
+import cassandra from 'cassandra-driver';
+import type { ClusterConfig } from '../../config/schema.ts';
+import { readSecret } from '../../config/secrets.ts';
+import { SkepError } from '../../errors.ts';
+
+/** A CQL session with one node and no other: what is asked is asked of that node itself. */
+export interface Cql {
+  readonly address: string;
+  /** Rows as plain objects. Reads may be repeated. */
+  query(cql: string, params?: unknown[]): Promise<Record<string, unknown>[]>;
+  close(): Promise<void>;
+}
+
+/** Connects to one node. Errors: `cql-credentials`, `cql-failed` (retryable when nothing answers). */
+export async function openCql(cluster: ClusterConfig, address: string): Promise<Cql> {
+  const c = cluster.cassandra;
+  const client = new cassandra.Client({
+    contactPoints: [`${address}:${c.port}`],
+    localDataCenter: c.datacenter,
+    credentials: { username: c.user, password: await readSecret(c.password, 'cassandra.password') },
+    policies: {
+      loadBalancing: new cassandra.policies.loadBalancing.AllowListPolicy(
+        new cassandra.policies.loadBalancing.DCAwareRoundRobinPolicy(c.datacenter),
+        [`${address}:${c.port}`],
+      ),
+    },
+    socketOptions: { connectTimeout: 10_000, readTimeout: 60_000 },
+    queryOptions: { consistency: cassandra.types.consistencies.localOne, prepare: false, fetchSize: 1000 },
+    ...(c.ca_file ? { sslOptions: { ca: [await readFile(c.ca_file)] } } : {}),
+  });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+  } catch (e) {
+    await client.shutdown().catch(() => {});
+    throw connectError(address, e);
+  }
+  return {
+    address,
+    async query(cql, params = []) {
+      try {
+        const rows: Record<string, unknown>[] = [];
+        for await (const row of await client.execute(cql, params, { prepare: params.length > 0 }))
+          rows.push({ ...row });
+        return rows;
+      } catch (e) {
+        throw new SkepError('cql-failed', `${address}: ${(e as Error).message}`, { cause: e, context: { address } });
+      }
+    },
+    close: () => client.shutdown(),
+  };
+}
+
+function connectError(address: string, e: unknown): SkepError {
+  const inner = Object.values((e as { innerErrors?: Record<string, Error> }).innerErrors ?? {});
+  const text = [e as Error, ...inner].map((x) => `${x.name}: ${x.message}`).join('; ');
+  if (/AuthenticationError|Provided username|bad credentials/i.test(text)) {
+    return new SkepError('cql-credentials', `${address} refused the user of cassandra.user`, { context: { address } });
+  }
+  return new SkepError('cql-failed', `no CQL connection to ${address}: ${inner[0]?.message ?? (e as Error).message}`, {
+    context: { address },
+    retryable: true,
+    hint: `Check that Cassandra runs on that node (\`nodetool status\`) and that cassandra.port is right.`,
+  });
+}

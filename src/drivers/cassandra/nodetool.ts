@@ -1,0 +1,60 @@
+import { forNode } from '../../config/load.ts';
+import type { ClusterConfig } from '../../config/schema.ts';
+import { SkepError } from '../../errors.ts';
+import type { Agent } from '../../remote/agent-client.ts';
+
+/** The argv of a nodetool call on a node; the JMX password stays in its file. */
+export function nodetoolArgv(cluster: ClusterConfig, node: string, args: readonly string[]): string[] {
+  const { nodetool, jmx } = cluster.cassandra;
+  return [
+    ...forNode(nodetool, node),
+    ...(jmx ? ['-u', jmx.user, '-pwf', forNode([jmx.password_file], node)[0] as string] : []),
+    ...args,
+  ];
+}
+
+export const snapshotArgs = (tag: string, keyspace: string, ttlMs: number | undefined): string[] => [
+  'snapshot',
+  '-t',
+  tag,
+  ...(ttlMs === undefined ? [] : ['--ttl', `${Math.ceil(ttlMs / 60_000)}m`]),
+  '--',
+  keyspace,
+];
+
+export const clearSnapshotArgs = (tag: string, keyspace: string): string[] => [
+  'clearsnapshot',
+  '-t',
+  tag,
+  '--',
+  keyspace,
+];
+
+/**
+ * Runs nodetool on a node and gives its output. nodetool prints errors with exit code 1 or 2.
+ * Errors: `jmx-credentials`, `command-failed` with what it printed last.
+ */
+export async function nodetool(
+  agent: Agent,
+  cluster: ClusterConfig,
+  args: readonly string[],
+  opts: { timeoutMs?: number; signal?: AbortSignal } = {},
+): Promise<string> {
+  const r = await agent.call(
+    'node.run',
+    { argv: nodetoolArgv(cluster, agent.node.name, args), timeoutMs: opts.timeoutMs ?? 120_000 },
+    opts.signal ? { signal: opts.signal } : {},
+  );
+  if (r.exitCode === 0) return r.stdout;
+  const text = `${r.stdout}\n${r.stderr}`.trim();
+  const context = { node: agent.node.name, exitCode: r.exitCode };
+  if (/SecurityException|Authentication failed|Credentials required|Invalid username or password/i.test(text)) {
+    throw new SkepError('jmx-credentials', `JMX of ${agent.node.name} refused the user or password`, { context });
+  }
+  const last =
+    text
+      .split('\n')
+      .filter((l) => l.trim() !== '')
+      .at(-1) ?? 'no output';
+  throw new SkepError('command-failed', `nodetool ${args[0]} failed on ${agent.node.name}: ${last}`, { context });
+}

@@ -1,0 +1,84 @@
+import { readFile } from 'node:fs/promises';
+import { Client, errors } from '@elastic/elasticsearch';
+import type { ClusterConfig } from '../../config/schema.ts';
+import { readSecret } from '../../config/secrets.ts';
+import { SkepError } from '../../errors.ts';
+
+/** One request to Elasticsearch; the answer is its JSON. Every failure is a SkepError. */
+export interface Search {
+  request<T = Record<string, unknown>>(
+    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+    path: string,
+    opts?: {
+      query?: Record<string, string | number | boolean>;
+      body?: unknown;
+      ndjson?: unknown[];
+      timeoutMs?: number;
+    },
+  ): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** HTTP status of a failed request, if it had one. */
+export function statusOf(e: unknown): number | undefined {
+  return e instanceof SkepError && typeof e.context.status === 'number' ? e.context.status : undefined;
+}
+
+/** Errors of requests: `elasticsearch-credentials` (401, 403), `elasticsearch-failed`. */
+export async function openSearch(cluster: ClusterConfig): Promise<Search> {
+  const c = cluster.elasticsearch;
+  const client = new Client({
+    nodes: c.urls,
+    maxRetries: 2,
+    requestTimeout: 60_000,
+    ...(c.user && c.password
+      ? { auth: { username: c.user, password: await readSecret(c.password, 'elasticsearch.password') } }
+      : {}),
+    ...(c.ca_file ? { tls: { ca: await readFile(c.ca_file) } } : {}),
+  });
+  return {
+    async request(method, path, opts = {}) {
+      try {
+        return await client.transport.request(
+          {
+            method,
+            path,
+            ...(opts.query ? { querystring: opts.query } : {}),
+            ...(opts.ndjson ? { bulkBody: opts.ndjson as Record<string, unknown>[] } : {}),
+            ...(opts.body === undefined ? {} : { body: opts.body as Record<string, unknown> }),
+          },
+          { ...(opts.timeoutMs ? { requestTimeout: opts.timeoutMs } : {}) },
+        );
+      } catch (e) {
+        throw translate(e, method, path);
+      }
+    },
+    close: () => client.close(),
+  };
+}
+
+function translate(e: unknown, method: string, path: string): SkepError {
+  const what = `${method} ${path.split('?')[0]}`;
+  if (e instanceof errors.ResponseError) {
+    const status = e.statusCode ?? 0;
+    const reason = reasonOf(e.body) ?? e.message.split('\n')[0];
+    if (status === 401 || status === 403) {
+      return new SkepError('elasticsearch-credentials', `elasticsearch refused ${what}: ${status}`, {
+        context: { status, what },
+      });
+    }
+    return new SkepError('elasticsearch-failed', `${what}: ${status} ${reason}`, { context: { status, what } });
+  }
+  const name = e instanceof Error ? e.name : 'Error';
+  const message = e instanceof Error ? e.message : String(e);
+  return new SkepError('elasticsearch-failed', `${what}: ${name}: ${message}`, {
+    context: { what },
+    retryable: name === 'ConnectionError' || name === 'TimeoutError',
+    cause: e,
+  });
+}
+
+function reasonOf(body: unknown): string | undefined {
+  const error = (body as { error?: { reason?: string; type?: string } } | undefined)?.error;
+  return error?.reason ?? error?.type;
+}

@@ -1,0 +1,119 @@
+import { link, mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PIN_FOLDER, walkFiles } from './walk.ts';
+
+/** Longer than the step in which filesystems and NFS servers keep a folder's time of change. */
+const TICK_MS = 1_000;
+
+/** A file that was seen: pinned under a number of its own, so that it stays readable when it is deleted. */
+export interface Seen {
+  path: string;
+  /** Where its content can be read: the pin, or the file itself where links are not to be had. */
+  source: string;
+}
+
+/**
+ * Looks at the attachments again and again from the first listing on. Each new file is hard-linked at once, before
+ * anybody reads it: TheHive deletes an attachment with its last reference, before the graph commits.
+ */
+export class AttachmentWatch {
+  readonly #location: string;
+  readonly #folder: string;
+  readonly #known = new Set<string>();
+  readonly #onNew: (seen: Seen) => void;
+  readonly #skip: (path: string) => Promise<boolean>;
+  #pins = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #work: Promise<void> = Promise.resolve();
+  #failure: unknown;
+  #changed = '';
+
+  /**
+   * `onNew` gets every new file once; `skip` may say that a path needs no pin since its content is stored already
+   * (such a file is known, and not given to `onNew`).
+   */
+  constructor(o: {
+    location: string;
+    run: string;
+    skip: (path: string) => Promise<boolean>;
+    onNew: (seen: Seen) => void;
+  }) {
+    this.#location = o.location;
+    this.#folder = join(o.location, PIN_FOLDER, o.run);
+    this.#skip = o.skip;
+    this.#onNew = o.onNew;
+  }
+
+  /** Files that were seen since the beginning, deleted ones too. */
+  get known(): ReadonlySet<string> {
+    return this.#known;
+  }
+
+  get pinned(): number {
+    return this.#pins;
+  }
+
+  /** The first listing; from then on a new look every `pollMs`. */
+  async start(pollMs: number): Promise<void> {
+    await mkdir(this.#folder, { recursive: true });
+    await this.#look();
+    this.#timer = setInterval(() => this.#again(), pollMs);
+  }
+
+  /** One look more, after all that are under way. Throws what went wrong in any of them. */
+  async look(): Promise<void> {
+    this.#changed = '';
+    this.#again();
+    await this.#work;
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Stops looking and removes the pins. May be called again. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#work;
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  #again(): void {
+    this.#work = this.#work
+      .then(() => this.#look())
+      .catch((e) => {
+        this.#failure ??= e;
+      });
+  }
+
+  async #look(): Promise<void> {
+    const { stamp, settled } = await this.#stamp();
+    if (stamp === this.#changed) return;
+    for await (const path of walkFiles(this.#location)) {
+      if (this.#known.has(path)) continue;
+      this.#known.add(path);
+      if (!(await this.#skip(path))) await this.#pin(path);
+    }
+    // Taken before the listing: what came during it changes the stamp again, unless within the same tick of the clock.
+    this.#changed = settled ? stamp : '';
+  }
+
+  /** Changes whenever a name is added to or taken from the folder of attachments; other folders are few and small. */
+  async #stamp(): Promise<{ stamp: string; settled: boolean }> {
+    const s = await stat(join(this.#location, 'attachment'), { bigint: true }).catch(() => undefined);
+    if (!s) return { stamp: 'none', settled: false };
+    return { stamp: `${s.ino}:${s.mtimeNs}`, settled: Math.abs(Date.now() - Number(s.mtimeMs)) > TICK_MS };
+  }
+
+  async #pin(path: string): Promise<void> {
+    const pin = join(this.#folder, String(this.#pins++));
+    try {
+      await link(join(this.#location, path), pin);
+      this.#onNew({ path, source: pin });
+    } catch (e) {
+      const code = (e as NodeJS.ErrnoException).code;
+      // Gone between listing and link: its deletion was begun before the cut and nobody refers to it.
+      if (code === 'ENOENT') this.#known.delete(path);
+      else if (code === 'EPERM' || code === 'ENOTSUP' || code === 'EMLINK') {
+        this.#onNew({ path, source: join(this.#location, path) });
+      } else throw e;
+    }
+  }
+}

@@ -1,0 +1,195 @@
+import { z } from 'zod';
+
+/**
+ * What an agent can be asked: one schema for the parameters of each method, one type for each result. The controller's
+ * typed client and the agent's table of handlers are both made from these. Sizes are bytes; times that end in `Us` are
+ * microseconds since the epoch (exact in a double until the year 2255), in `Ms` milliseconds.
+ */
+
+const run = z.string().regex(/^[A-Za-z0-9-]{4,80}$/);
+const path = z.string().startsWith('/');
+const object = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** Where captured files go. `writer` is unique among the writers of a run. */
+const target = z.object({ repository: path, run, writer: z.string().regex(/^[A-Za-z0-9._-]+$/) });
+
+const listing = z.object({ root: object, inventory: object, files: z.number(), bytes: z.number() });
+
+export const tableRef = z.object({ id: z.string(), name: z.string() });
+
+/** A table's truncation record as `system.local` has it: positions at or before it are gone. */
+export const truncation = z.object({ table: z.string(), segment: z.string(), position: z.number() });
+
+export const params = {
+  'node.clock': z.object({}),
+  'node.facts': z.object({ paths: z.array(path) }),
+  'node.run': z.object({
+    argv: z.array(z.string()).min(1),
+    timeoutMs: z.number().int().positive(),
+  }),
+  /** Runs `argv` when the conversation ends before `node.offExit` was called with the same id. */
+  'node.onExit': z.object({ id: z.string(), argv: z.array(z.string()).min(1) }),
+  'node.offExit': z.object({ id: z.string() }),
+  'node.logs': z.object({ files: z.array(path), sinceMs: z.number(), maxLines: z.number().int().positive() }),
+
+  'pin.start': z.object({ run, commitlogDir: path }),
+  /** Lists what is pinned, after one more look into the folder. */
+  'pin.list': z.object({ run }),
+  'pin.clear': z.object({ run }),
+
+  'snapshot.check': z.object({
+    dataDirs: z.array(path),
+    keyspace: z.string(),
+    tag: z.string(),
+    tables: z.array(tableRef),
+  }),
+  'snapshot.leftovers': z.object({ dataDirs: z.array(path), keyspace: z.string(), prefix: z.string() }),
+  /** Stores the snapshot's files; the listing is made by `capture.segments`, which must follow. */
+  'capture.cassandra': z.object({
+    target,
+    dataDirs: z.array(path),
+    keyspace: z.string(),
+    tag: z.string(),
+    tables: z.array(tableRef),
+  }),
+  /** Stores the pinned segments, reads them as a restore will, and writes the listing of the node's Cassandra. */
+  'capture.segments': z.object({
+    target,
+    /** Decimal µs. */
+    T: z.string(),
+    schema: z.unknown(),
+    truncated: z.array(truncation),
+    foreign: z.array(z.string()),
+  }),
+  'capture.tree': z.object({ target, folder: path }),
+  'files.start': z.object({ target, location: path, pollMs: z.number().int().positive() }),
+  'files.finish': z.object({ target }),
+  'files.stop': z.object({ run }),
+  'files.sample': z.object({ location: path, count: z.number().int().positive() }),
+
+  'restore.aside': z.object({ moves: z.array(z.object({ from: path, to: path, keep: z.array(z.string()) })) }),
+  'restore.tree': z.object({
+    repository: path,
+    listing,
+    /** Only entries below this prefix, which is cut off. */
+    prefix: z.string(),
+    to: path,
+    /** A folder on the same filesystem with the previous state: files with the same content are linked from it. */
+    reuse: path.optional(),
+  }),
+  'restore.sstables': z.object({
+    repository: path,
+    listing,
+    /** For each table id (32 hex digits): its folder, made when absent, and where its previous files were set aside. */
+    tables: z.record(z.string(), z.object({ to: path, reuse: path.optional() })),
+  }),
+  'restore.segments': z.object({
+    repository: path,
+    listing,
+    T: z.string(),
+    schema: z.unknown(),
+    truncated: z.array(truncation),
+    foreign: z.array(z.string()),
+    to: path,
+    /** Decimal: fresh ids are greater than this, than the clock, and than every id in `to`. */
+    above: z.string(),
+  }),
+  'restore.remove': z.object({ folders: z.array(path) }),
+} as const;
+
+export type Method = keyof typeof params;
+export type Params<M extends Method> = z.input<(typeof params)[M]>;
+export type Parsed<M extends Method> = z.output<(typeof params)[M]>;
+
+export type ListingRef = z.output<typeof listing>;
+export type Target = z.output<typeof target>;
+export type Truncation = z.output<typeof truncation>;
+
+export interface Space {
+  path: string;
+  /** False when the path is not there. */
+  exists: boolean;
+  freeBytes: number;
+  totalBytes: number;
+  device: number;
+  readable: boolean;
+  writable: boolean;
+  /** Owner's user id, undefined when absent. */
+  uid?: number;
+}
+
+export interface NodeFacts {
+  skep: string;
+  hostname: string;
+  user: string;
+  uid: number;
+  protectedHardlinks: boolean;
+  space: Space[];
+}
+
+export interface Captured {
+  listing: ListingRef;
+  /** Stored bytes and objects that this capture brought. */
+  newBytes: number;
+  newObjects: number;
+}
+
+export interface PinnedSegment {
+  name: string;
+  id: string;
+  bytes: number;
+}
+
+export interface Pinned {
+  folder: string;
+  segments: PinnedSegment[];
+  /** Segments that were seen in a listing but were gone before they could be linked. */
+  missed: string[];
+}
+
+/** What the commit log reader saw in the pinned segments; counts are mutations. */
+export interface SegmentEvidence {
+  read: number;
+  kept: number;
+  afterT: number;
+  truncated: number;
+  foreign: number;
+  /** Newest timestamp that was seen, decimal µs; absent when there was no mutation. */
+  newest?: string;
+  /** Mutations at or before `T` beyond the last sync marker: the copy was taken too early. */
+  unsynced: number;
+}
+
+export interface Results {
+  'node.clock': { us: number };
+  'node.facts': NodeFacts;
+  'node.run': { exitCode: number; stdout: string; stderr: string };
+  'node.onExit': null;
+  'node.offExit': null;
+  'node.logs': { lines: { file: string; line: string; atMs?: number }[]; unreadable: string[] };
+  'pin.start': Pinned;
+  'pin.list': Pinned;
+  'pin.clear': null;
+  'snapshot.check': { files: number; bytes: number };
+  'snapshot.leftovers': { tags: string[] };
+  'capture.cassandra': { files: number; bytes: number };
+  'capture.segments': Captured & { evidence: SegmentEvidence };
+  'capture.tree': Captured;
+  'files.start': { files: number };
+  'files.finish': Captured & { pinned: number; mismatched: string[] };
+  'files.stop': null;
+  'files.sample': { looked: number; mismatched: string[] };
+  'restore.aside': { moved: number };
+  'restore.tree': { files: number; bytes: number; reused: number };
+  'restore.sstables': { files: number; bytes: number; reused: number };
+  'restore.segments': { evidence: SegmentEvidence; written: string[] };
+  'restore.remove': null;
+}
+
+/** What long methods emit while they work. */
+export interface Progress {
+  files: number;
+  bytes: number;
+  totalFiles?: number;
+  totalBytes?: number;
+}

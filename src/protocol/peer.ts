@@ -1,0 +1,189 @@
+import type { Readable, Writable } from 'node:stream';
+import { deserializeError, type SerializedError, SkepError, toSkepError } from '../errors.ts';
+import { encodeFrame, FrameDecoder, PROTOCOL_VERSION } from './frames.ts';
+import { type Message, messageSchema } from './messages.ts';
+
+/** What a handler of a call is given beside its parameters. */
+export interface CallContext {
+  signal: AbortSignal;
+  /** Sends an event of this call to the caller; resolves when the pipe has room again. */
+  emit(event: unknown): Promise<void>;
+}
+
+/** Answers one method; what it throws reaches the caller as a SkepError. */
+export type Handler = (params: unknown, ctx: CallContext) => Promise<unknown>;
+
+export interface PeerOptions {
+  input: Readable;
+  output: Writable;
+  /** skep's version, told to the other side. */
+  version: string;
+  handlers?: Record<string, Handler>;
+  /** A ping is sent this often, in ms. */
+  heartbeatMs?: number;
+  /** The other side is taken for dead after this silence, in ms. */
+  silenceMs?: number;
+}
+
+interface Pending {
+  resolve(value: unknown): void;
+  reject(e: unknown): void;
+  onEvent: ((event: unknown) => void) | undefined;
+}
+
+/**
+ * One end of the conversation between controller and agent: calls, their events, cancellation and heartbeats over a
+ * pair of byte streams. Both ends are the same class; only the agent has handlers. `closed` resolves with the reason
+ * when the conversation has ended, and by then every running handler's signal is aborted and every call rejected.
+ */
+export class Peer {
+  readonly closed: Promise<SkepError>;
+  readonly ready: Promise<string>;
+  readonly #o: PeerOptions;
+  readonly #decoder = new FrameDecoder();
+  readonly #pending = new Map<number, Pending>();
+  readonly #running = new Map<number, AbortController>();
+  readonly #settled = new Set<Promise<void>>();
+  #nextId = 1;
+  #end: SkepError | undefined;
+  #close!: (e: SkepError) => void;
+  #hello!: (version: string) => void;
+  #refuse!: (e: unknown) => void;
+  #lastHeard = Date.now();
+  #timer: NodeJS.Timeout;
+
+  constructor(options: PeerOptions) {
+    this.#o = options;
+    this.closed = new Promise((resolve) => (this.#close = resolve));
+    this.ready = new Promise((resolve, reject) => {
+      this.#hello = resolve;
+      this.#refuse = reject;
+    });
+    this.ready.catch(() => {});
+    const { input, output } = options;
+    input.on('data', (chunk: Buffer) => this.#receive(chunk));
+    input.on('end', () => this.close(new SkepError('node-unreachable', 'the other side closed the connection')));
+    input.on('error', (e) => this.close(toSkepError(e, 'node-unreachable')));
+    output.on('error', (e) => this.close(toSkepError(e, 'node-unreachable')));
+    const silence = options.silenceMs ?? 30_000;
+    this.#timer = setInterval(() => {
+      if (Date.now() - this.#lastHeard > silence) {
+        this.close(new SkepError('node-unreachable', `nothing heard for ${silence / 1000} s`, { retryable: true }));
+      } else this.#send({ t: 'ping' });
+    }, options.heartbeatMs ?? 5_000);
+    this.#timer.unref();
+    this.#send({ t: 'hello', protocol: PROTOCOL_VERSION, skep: options.version });
+  }
+
+  /** Calls a method of the other side. Rejects with the SkepError that it threw, or with why the conversation ended. */
+  call(
+    method: string,
+    params: unknown,
+    opts: { signal?: AbortSignal; onEvent?: (event: unknown) => void } = {},
+  ): Promise<unknown> {
+    if (this.#end) return Promise.reject(this.#end);
+    if (opts.signal?.aborted) return Promise.reject(toSkepError(opts.signal.reason, 'cancelled'));
+    const id = this.#nextId++;
+    const cancel = () => this.#send({ t: 'cancel', id });
+    opts.signal?.addEventListener('abort', cancel, { once: true });
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject, onEvent: opts.onEvent });
+      this.#send({ t: 'call', id, method, params });
+    }).finally(() => opts.signal?.removeEventListener('abort', cancel));
+  }
+
+  /** Ends the conversation; further calls are rejected with `reason`. May be called again. */
+  close(reason = new SkepError('cancelled', 'the conversation was closed')): void {
+    if (this.#end) return;
+    this.#end = reason;
+    clearInterval(this.#timer);
+    for (const p of this.#pending.values()) p.reject(reason);
+    this.#pending.clear();
+    for (const c of this.#running.values()) c.abort(reason);
+    this.#refuse(reason);
+    void Promise.all(this.#settled).then(() => this.#close(reason));
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#end) return;
+    this.#lastHeard = Date.now();
+    try {
+      for (const raw of this.#decoder.push(chunk)) {
+        const parsed = messageSchema.safeParse(raw);
+        if (!parsed.success) throw new SkepError('protocol-error', 'a message of no known shape');
+        this.#dispatch(parsed.data);
+      }
+    } catch (e) {
+      this.close(toSkepError(e, 'protocol-error'));
+    }
+  }
+
+  #dispatch(m: Message): void {
+    switch (m.t) {
+      case 'hello':
+        if (m.protocol !== PROTOCOL_VERSION || m.skep !== this.#o.version) {
+          throw new SkepError('protocol-error', `skep ${this.#o.version} cannot talk to skep ${m.skep}`);
+        }
+        this.#hello(m.skep);
+        return;
+      case 'call':
+        this.#answer(m.id, m.method, m.params);
+        return;
+      case 'event':
+        this.#pending.get(m.id)?.onEvent?.(m.event);
+        return;
+      case 'result':
+        this.#pending.get(m.id)?.resolve(m.value);
+        this.#pending.delete(m.id);
+        return;
+      case 'error':
+        this.#pending.get(m.id)?.reject(deserializeError(m.error as SerializedError));
+        this.#pending.delete(m.id);
+        return;
+      case 'cancel':
+        this.#running.get(m.id)?.abort(new SkepError('cancelled', 'the call was cancelled'));
+        return;
+      case 'ping':
+        return;
+    }
+  }
+
+  #answer(id: number, method: string, params: unknown): void {
+    const handler = this.#o.handlers?.[method];
+    const controller = new AbortController();
+    this.#running.set(id, controller);
+    const ctx: CallContext = {
+      signal: controller.signal,
+      emit: (event) => this.#send({ t: 'event', id, event }),
+    };
+    const work = (async () => {
+      try {
+        if (!handler) throw new SkepError('protocol-error', `no method is called ${method}`);
+        const value = await handler(params, ctx);
+        await this.#send({ t: 'result', id, value: value ?? null });
+      } catch (e) {
+        await this.#send({ t: 'error', id, error: { ...toSkepError(e).toJSON() } });
+      } finally {
+        this.#running.delete(id);
+      }
+    })();
+    this.#settled.add(work);
+    void work.finally(() => this.#settled.delete(work));
+  }
+
+  /** Resolves when the pipe takes more; a closed conversation swallows what is sent. */
+  #send(m: Message): Promise<void> {
+    const { output } = this.#o;
+    if (this.#end || output.destroyed || output.writableEnded) return Promise.resolve();
+    if (output.write(encodeFrame(m))) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        output.off('drain', done);
+        output.off('close', done);
+        resolve();
+      };
+      output.on('drain', done);
+      output.on('close', done);
+    });
+  }
+}

@@ -1,0 +1,44 @@
+import type { NodeConfig, SshConfig } from '../config/schema.ts';
+import { SkepError } from '../errors.ts';
+import { quoteAll } from './quote.ts';
+
+/** The local argv that runs `command` on a node over the system's ssh. Never asks anything: keys and known hosts only. */
+export function sshArgv(node: NodeConfig, ssh: SshConfig, command: readonly string[]): string[] {
+  const options = {
+    BatchMode: 'yes',
+    StrictHostKeyChecking: 'yes',
+    ConnectTimeout: String(Math.max(1, Math.round(ssh.connect_timeout / 1000))),
+    ServerAliveInterval: '5',
+    ServerAliveCountMax: '6',
+    ...(ssh.known_hosts_file ? { UserKnownHostsFile: ssh.known_hosts_file } : {}),
+    ...(ssh.identity_file ? { IdentityFile: ssh.identity_file, IdentitiesOnly: 'yes' } : {}),
+  };
+  return [
+    'ssh',
+    ...(ssh.config_file ? ['-F', ssh.config_file] : []),
+    ...Object.entries(options).flatMap(([k, v]) => ['-o', `${k}=${v}`]),
+    ...(ssh.port ? ['-p', String(ssh.port)] : []),
+    ...(ssh.user ? ['-l', ssh.user] : []),
+    '--',
+    node.host ?? node.name,
+    quoteAll(command),
+  ];
+}
+
+/** Why ssh ended with 255, told from its last words; undefined when the words are not ssh's. */
+export function sshFailure(node: string, stderr: string): SkepError | undefined {
+  const last = stderr.trim().split('\n').at(-1) ?? '';
+  if (/host key verification failed|no .* host key is known|remote host identification has changed/i.test(stderr)) {
+    return new SkepError('ssh-credentials', `the host key of ${node} is not the known one`, {
+      hint: `Compare the key with the host's own, then run \`ssh-keyscan\` into known_hosts; never skip the check.`,
+      context: { node },
+    });
+  }
+  if (/permission denied|no such identity|load key|too many authentication failures/i.test(stderr)) {
+    return new SkepError('ssh-credentials', `${node} refused the ssh key: ${last}`, { context: { node } });
+  }
+  if (/connection refused|timed out|could not resolve|no route|connection closed|connection reset|ssh:/i.test(stderr)) {
+    return new SkepError('node-unreachable', `cannot reach ${node}: ${last}`, { context: { node }, retryable: true });
+  }
+  return undefined;
+}

@@ -1,0 +1,88 @@
+import { cassandraNodes } from '../config/load.ts';
+import type { ClusterConfig } from '../config/schema.ts';
+import { type ClockOffset, nowUs, offsetOf } from '../cut/clock.ts';
+import { closeCqlSessions, type CqlSessions, openCqlSessions } from '../discovery/discover.ts';
+import { openSearch, type Search } from '../drivers/elasticsearch/client.ts';
+import { SkepError } from '../errors.ts';
+import { type Agent, openAgent } from '../remote/agent-client.ts';
+
+/** An agent on every node that skep works with, by node name. */
+export type Agents = ReadonlyMap<string, Agent>;
+
+/** What a command talks to. */
+export interface Connections {
+  cluster: ClusterConfig;
+  agents: Agents;
+  cql: CqlSessions;
+  search: Search;
+}
+
+/** Connects to everything at once; when one fails the others are closed. */
+export async function connect(cluster: ClusterConfig, signal?: AbortSignal): Promise<Connections> {
+  const agents = await openAgents(cluster, signal);
+  let cql: CqlSessions | undefined;
+  try {
+    cql = await openCqlSessions(cluster);
+    return { cluster, agents, cql, search: await openSearch(cluster) };
+  } catch (e) {
+    if (cql) await closeCqlSessions(cql);
+    await closeAgents(agents);
+    throw e;
+  }
+}
+
+export async function disconnect(c: Connections): Promise<void> {
+  await Promise.allSettled([closeCqlSessions(c.cql), c.search.close(), closeAgents(c.agents)]);
+}
+
+export async function openAgents(cluster: ClusterConfig, signal?: AbortSignal): Promise<Agents> {
+  const opened = await Promise.allSettled(
+    cluster.nodes.map(async (n) => [n.name, await openAgent(n, cluster, signal ? { signal } : {})] as const),
+  );
+  const agents = new Map(opened.flatMap((r) => (r.status === 'fulfilled' ? [r.value] : [])));
+  const failed = opened.find((r) => r.status === 'rejected');
+  if (failed) {
+    await closeAgents(agents);
+    throw failed.reason;
+  }
+  return agents;
+}
+
+export async function closeAgents(agents: Agents): Promise<void> {
+  await Promise.allSettled([...agents.values()].map((a) => a.close()));
+}
+
+export function agentOf(agents: Agents, node: string): Agent {
+  const agent = agents.get(node);
+  if (!agent) throw new SkepError('internal', `no agent on ${node}`);
+  return agent;
+}
+
+/** Runs one step on every Cassandra node at the same time; all have ended when it resolves or throws the first error. */
+export async function onCassandraNodes<T>(
+  c: Pick<Connections, 'cluster' | 'agents'>,
+  step: (agent: Agent, node: string) => Promise<T>,
+): Promise<Map<string, T>> {
+  const names = cassandraNodes(c.cluster).map((n) => n.name);
+  const done = await Promise.allSettled(names.map((name) => step(agentOf(c.agents, name), name)));
+  const failed = done.find((r) => r.status === 'rejected');
+  if (failed) throw failed.reason;
+  return new Map(done.map((r, i) => [names[i] as string, (r as PromiseFulfilledResult<T>).value]));
+}
+
+const CLOCK_QUESTIONS = 5;
+
+/** Measures the clock of every node against this machine's. */
+export async function measureClocks(agents: Agents): Promise<ClockOffset[]> {
+  return Promise.all(
+    [...agents.values()].map(async (agent) => {
+      const samples = [];
+      for (let i = 0; i < CLOCK_QUESTIONS; i++) {
+        const askedUs = nowUs();
+        const { us } = await agent.call('node.clock', {});
+        samples.push({ askedUs, nodeUs: us, answeredUs: nowUs() });
+      }
+      return offsetOf(agent.node.name, samples);
+    }),
+  );
+}
