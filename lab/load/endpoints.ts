@@ -1,0 +1,28 @@
+import { z } from 'zod';
+
+/**
+ * All that the load and the proof know of a cluster: where JanusGraph Server listens (`ws://host:port/gremlin`),
+ * the Elasticsearch nodes with the user of the application, and the folder that holds `attachment/`.
+ * `cassandra` is needed for the side table only.
+ */
+export const endpointsSchema = z.object({
+  gremlinUrl: z.string(),
+  elasticsearch: z.object({
+    urls: z.array(z.string()).min(1),
+    caFile: z.string().optional(),
+    user: z.string().optional(),
+    password: z.string().optional(),
+  }),
+  attachmentsDir: z.string(),
+  cassandra: z
+    .object({
+      contactPoints: z.array(z.string()).min(1),
+      port: z.number().int().optional(),
+      localDataCenter: z.string(),
+      user: z.string(),
+      password: z.string(),
+    })
+    .optional(),
+});
+
+export type Endpoints = z.infer<typeof endpointsSchema>;
