@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { attachmentPath } from '../load/attachment-files.ts';
+import type { ScannedVertex } from './graph-reader.ts';
+import type { History } from './history.ts';
+
+/** Attachments that vertices refer to and whose file is absent or holds something else. */
+export interface AttachmentFindings {
+  dangling: string[];
+  /** Absent, but deleted by a transaction whose outcome nobody knows: the live cluster lacks them too. */
+  deletedByFailed: string[];
+}
+
+export async function checkAttachments(
+  history: History,
+  vertices: readonly ScannedVertex[],
+  attachmentsDir: string,
+): Promise<AttachmentFindings> {
+  const findings: AttachmentFindings = { dangling: [], deletedByFailed: [] };
+  const excused = deletedByUnknown(history);
+  for (const [sha256, uids] of referredTo(vertices)) {
+    const actual = await sha256OfFile(attachmentPath(attachmentsDir, sha256));
+    if (actual === sha256) continue;
+    const text = `${sha256}: ${actual === undefined ? 'no such file' : `content has ${actual}`}, referred to by ${uids.join(', ')}`;
+    (actual === undefined && excused.has(sha256) ? findings.deletedByFailed : findings.dangling).push(text);
+  }
+  return findings;
+}
+
+function referredTo(vertices: readonly ScannedVertex[]): Map<string, string[]> {
+  const references = new Map<string, string[]>();
+  for (const { id, label, properties } of vertices) {
+    if (label !== 'Attachment') continue;
+    const sha256 = properties.find(([key]) => key === 'attachmentId')?.[1];
+    const name = String(sha256 ?? '');
+    references.set(name, [...(references.get(name) ?? []), id]);
+  }
+  return references;
+}
+
+function deletedByUnknown(history: History): Set<string> {
+  const unknown = history.transactions.filter((t) => t.ackedAtUs === undefined);
+  return new Set(unknown.flatMap((t) => t.files.filter((f) => f.op === 'delete').map((f) => f.sha256)));
+}
+
+/** The SHA-256 of a file's content; undefined where there is no such file. */
+async function sha256OfFile(path: string): Promise<string | undefined> {
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(path), hash);
+  } catch (e) {
+    if (e instanceof Error && 'code' in e && (e.code === 'ENOENT' || e.code === 'EISDIR')) return undefined;
+    throw e;
+  }
+  return hash.digest('hex');
+}
