@@ -1,0 +1,106 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { SkepError, toSkepError } from '../src/errors.ts';
+import { openLab } from './clusters/lab.ts';
+import { removeLab } from './clusters/remove.ts';
+import { labUp } from './clusters/up.ts';
+import {
+  CASSANDRA_VERSIONS,
+  type CassandraVersion,
+  ELASTICSEARCH_VERSIONS,
+  type LabPlace,
+  layoutOf,
+} from './layout.ts';
+import type { ElasticsearchVersion } from './ground/elasticsearch-home.ts';
+
+interface PlaceOptions extends LabPlace {
+  json?: boolean;
+}
+
+interface UpOptions extends PlaceOptions {
+  cassandra: CassandraVersion;
+  elasticsearch: ElasticsearchVersion;
+}
+
+/** Adds `lab up|status|load|destroy|down` to a program. */
+export function registerLab(program: Command): Command {
+  const lab = program
+    .command('lab')
+    .description('a real cluster on this machine, for trying, testing and demonstrating');
+  placed(lab.command('up').description('boot Cassandra, Elasticsearch, JanusGraph and sshd, and write a skep.yaml'))
+    .addOption(new Option('--cassandra <version>').choices(CASSANDRA_VERSIONS).default('4.1.10'))
+    .addOption(new Option('--elasticsearch <version>').choices(ELASTICSEARCH_VERSIONS).default('8.19.0'))
+    .action(up);
+  placed(lab.command('status').description('what runs, and how much memory it takes')).action(status);
+  placed(lab.command('down').description('end every process of the lab and remove its folder')).action(down);
+  return lab;
+}
+
+function placed(command: Command): Command {
+  return command
+    .option('--name <name>', 'name of the lab', 'lab')
+    .option('--root <folder>', 'folder of the lab')
+    .option('--shift <n>', 'moves addresses and ports, so that several labs can run', wholeNumber)
+    .option('--json', 'print JSON on stdout; progress goes to stderr');
+}
+
+async function up(options: UpOptions): Promise<void> {
+  const { json, ...rest } = options;
+  const lab = await labUp({ ...rest, onProgress: progress() });
+  if (json) printJson(lab.record);
+  else process.stdout.write(`skep.yaml: ${lab.config}\nlab.json: ${lab.record.root}/lab.json\n`);
+}
+
+async function status(options: PlaceOptions): Promise<void> {
+  const lab = await openLab(options);
+  const rows = await Promise.all(
+    lab.services().map(async (service) => ({
+      service: service.name,
+      state: await service.state(),
+      pid: (await service.pid()) ?? null,
+      residentBytes: (await service.residentBytes()) ?? null,
+    })),
+  );
+  if (options.json) printJson({ name: lab.record.name, root: lab.root, services: rows });
+  else {
+    for (const row of rows) {
+      const memory = row.residentBytes === null ? '' : `${Math.round(row.residentBytes / 2 ** 20)} MiB`;
+      process.stdout.write(
+        `${row.service.padEnd(20)} ${row.state.padEnd(9)} ${String(row.pid ?? '').padEnd(8)} ${memory}\n`,
+      );
+    }
+  }
+  if (rows.some((row) => row.state !== 'ready')) process.exitCode = 1;
+}
+
+async function down(options: PlaceOptions): Promise<void> {
+  const { root } = layoutOf(options);
+  const removed = await removeLab(root);
+  if (options.json) printJson({ root, removed });
+  else process.stdout.write(removed ? `removed ${root}\n` : `no lab in ${root}\n`);
+}
+
+function progress(): (line: string) => void {
+  const from = Date.now();
+  return (line) => void process.stderr.write(`${((Date.now() - from) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
+}
+
+function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('give a whole number');
+  return Number(text);
+}
+
+if (import.meta.main) {
+  const program = new Command('skep');
+  registerLab(program);
+  try {
+    await program.parseAsync(['node', 'skep', 'lab', ...process.argv.slice(2)]);
+  } catch (e) {
+    const error: SkepError = toSkepError(e);
+    process.stderr.write(`${error.code}: ${error.message}\n${error.hint}\n`);
+    process.exitCode = error.exitCode;
+  }
+}

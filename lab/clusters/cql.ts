@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import cassandra from 'cassandra-driver';
+import { SkepError } from '../../src/errors.ts';
+import type { LabRecord } from './record.ts';
+
+export type CqlClient = cassandra.Client;
+
+/** A client of the lab's Cassandra as its superuser; the caller shuts it down. */
+export async function connectCql(lab: LabRecord): Promise<CqlClient> {
+  const password = (await readFile(lab.cql.passwordFile, 'utf8')).trim();
+  return connectAs(lab, lab.cql.user, password);
+}
+
+/** Runs `task` with a client that is shut down afterwards. */
+export async function withCql<T>(lab: LabRecord, task: (client: CqlClient) => Promise<T>): Promise<T> {
+  const client = await connectCql(lab);
+  try {
+    return await task(client);
+  } finally {
+    await client.shutdown();
+  }
+}
+
+export async function connectAs(lab: LabRecord, user: string, password: string): Promise<CqlClient> {
+  const client = new cassandra.Client({
+    contactPoints: lab.cql.contactPoints,
+    localDataCenter: lab.cql.datacenter,
+    protocolOptions: { port: lab.cql.port },
+    credentials: { username: user, password },
+    socketOptions: { readTimeout: 60_000 },
+    queryOptions: { consistency: cassandra.types.consistencies.quorum },
+  });
+  try {
+    await client.connect();
+    return client;
+  } catch (e) {
+    await client.shutdown();
+    throw e;
+  }
+}
+
+/** Waits until a role can log in: roles are made, and read, some time after the port opened. */
+export async function awaitLogin(
+  lab: LabRecord,
+  user: string,
+  password: string,
+  limitMs: number,
+  signal?: AbortSignal,
+): Promise<CqlClient> {
+  const end = Date.now() + limitMs;
+  for (;;) {
+    try {
+      return await connectAs(lab, user, password);
+    } catch (e) {
+      if (Date.now() > end)
+        throw new SkepError('cql-failed', `${user} cannot log in to the lab's cassandra`, { cause: e });
+      await delay(250, undefined, { signal });
+    }
+  }
+}
+
+/** Waits until every node has the same schema. */
+export async function awaitAgreement(client: CqlClient, limitMs = 30_000): Promise<void> {
+  const end = Date.now() + limitMs;
+  while ((await schemaVersions(client)).size !== 1) {
+    if (Date.now() > end) throw new SkepError('cql-failed', 'the nodes of the lab do not agree on the schema');
+    await delay(100);
+  }
+}
+
+/** The schema versions of all nodes, each as the node itself says. */
+async function schemaVersions(client: CqlClient): Promise<Set<string>> {
+  const versions = client
+    .getState()
+    .getConnectedHosts()
+    .map(async (host) => {
+      const result = await client.execute('SELECT schema_version FROM system.local', [], { host });
+      return String(result.rows[0]?.['schema_version']);
+    });
+  return new Set(await Promise.all(versions));
+}

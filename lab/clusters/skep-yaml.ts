@@ -1,0 +1,49 @@
+import path from 'node:path';
+import { stringify } from 'yaml';
+import type { LabRecord } from './record.ts';
+
+/** A ready skep.yaml for a lab: its only cluster has the lab's name. */
+export function skepYaml(lab: LabRecord): string {
+  const onNode = (...below: string[]): string => path.join(lab.root, '{node}', ...below);
+  const service = (name: string, log: string[]): Record<string, unknown> => ({
+    start: [onNode('bin', name), 'start'],
+    stop: [onNode('bin', name), 'stop'],
+    status: [onNode('bin', name), 'status'],
+    logs: [onNode(...log)],
+  });
+  const { elasticsearch } = lab;
+  const cluster = {
+    repository: lab.repository,
+    nodes: lab.nodes.map((node) => ({
+      name: node.name,
+      cassandra: node.address,
+      elasticsearch: true,
+      thehive: node.name === lab.thehive.node,
+    })),
+    ssh: { config_file: lab.ssh.config },
+    cassandra: {
+      keyspace: lab.thehive.keyspace,
+      datacenter: lab.cql.datacenter,
+      port: lab.cql.port,
+      user: lab.cql.user,
+      password: { file: lab.cql.passwordFile },
+      nodetool: [onNode('cassandra', 'bin', 'nodetool')],
+      jmx: { user: lab.jmx.user, password_file: lab.jmx.passwordFile },
+      service: service('cassandra', ['cassandra', 'logs', 'system.log']),
+    },
+    elasticsearch: {
+      urls: elasticsearch.urls,
+      ...(elasticsearch.caFile === undefined ? {} : { ca_file: elasticsearch.caFile }),
+      ...(elasticsearch.user === undefined ? {} : { user: elasticsearch.user }),
+      ...(elasticsearch.passwordFile === undefined ? {} : { password: { file: elasticsearch.passwordFile } }),
+      staging: { location: elasticsearch.staging, node: lab.thehive.node },
+      service: service('elasticsearch', ['elasticsearch', 'logs', 'elasticsearch.log']),
+    },
+    files: { location: lab.files.location, node: lab.thehive.node },
+    thehive: { service: service('thehive', ['thehive', 'logs', 'application.log']) },
+    index: { reconcile: 'janusgraph', janusgraph: { url: lab.gremlinUrl, mixed_index: lab.thehive.mixedIndex } },
+    // the lab's JanusGraph has storage.write-time = 10 s
+    cut: { linger: '10s' },
+  };
+  return stringify({ version: 1, clusters: { [lab.name]: cluster } });
+}

@@ -1,0 +1,21 @@
+import { JANUSGRAPH_TABLES } from '../nodes/janusgraph-config.ts';
+import { awaitAgreement, type CqlClient } from './cql.ts';
+import type { LabRecord } from './record.ts';
+
+/** Makes TheHive's keyspace and the tables of JanusGraph, and waits for the nodes to agree on them. */
+export async function makeTables(client: CqlClient, lab: LabRecord): Promise<void> {
+  const { keyspace } = lab.thehive;
+  await client.execute(
+    `CREATE KEYSPACE ${keyspace} WITH replication = {'class': 'NetworkTopologyStrategy', '${lab.cql.datacenter}': 3}`,
+  );
+  for (const table of JANUSGRAPH_TABLES) {
+    await client.execute(
+      `CREATE TABLE ${keyspace}.${table} (key blob, column1 blob, value blob, PRIMARY KEY (key, column1))
+       WITH CLUSTERING ORDER BY (column1 ASC)
+       AND compaction = {'class': 'SizeTieredCompactionStrategy'}
+       AND compression = {'class': 'LZ4Compressor', 'chunk_length_in_kb': 64}
+       AND gc_grace_seconds = 864000`,
+    );
+  }
+  await awaitAgreement(client);
+}

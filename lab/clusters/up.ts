@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { exclusive } from '../ground/exclusive.ts';
+import type { ElasticsearchVersion } from '../ground/elasticsearch-home.ts';
+import { requireTools } from '../ground/tools.ts';
+import { type CassandraVersion, type LabPlace, layoutOf } from '../layout.ts';
+import { makeCertificates } from './certificates.ts';
+import { describeLab } from './describe.ts';
+import { Lab } from './lab.ts';
+import { writeRecord } from './record.ts';
+import { claimFolder, removeLab } from './remove.ts';
+import { makeSecrets } from './secrets.ts';
+import { startAll } from './start-all.ts';
+import { skepYaml } from './skep-yaml.ts';
+import { makeSsh } from './ssh-keys.ts';
+import { startWatchdog } from './watch.ts';
+import { ensurePrograms, type Parts, writeNodes } from './write-nodes.ts';
+
+/** What kind of lab to boot. */
+export interface LabOptions extends LabPlace {
+  cassandra?: CassandraVersion | undefined;
+  elasticsearch?: ElasticsearchVersion | undefined;
+  /** Overrides of any key of cassandra.yaml, on every node. */
+  cassandraYaml?: Record<string, unknown> | undefined;
+  /** The lab goes down when this process ends; without it the lab lives until `down`. */
+  owner?: number | undefined;
+  /** Told what is done or waited for, a line at a time. */
+  onProgress?: ((line: string) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Boots a lab and returns when all its servers are ready. What a former lab left in the same folder is removed first. */
+export async function labUp(options: LabOptions = {}): Promise<Lab> {
+  const { root } = layoutOf(options);
+  return exclusive(`up ${root}`, () => bootOrClean(options), options.signal);
+}
+
+async function bootOrClean(options: LabOptions): Promise<Lab> {
+  const { root } = layoutOf(options);
+  try {
+    return await boot(options);
+  } catch (e) {
+    // the logs of a lab that failed to boot go with it: the error carries the last lines
+    await removeLab(root);
+    throw e;
+  }
+}
+
+async function boot(options: LabOptions): Promise<Lab> {
+  const { signal } = options;
+  const say = options.onProgress ?? ((): void => {});
+  const layout = layoutOf(options);
+  const versions = {
+    cassandra: options.cassandra ?? '4.1.10',
+    elasticsearch: options.elasticsearch ?? '8.19.0',
+  } as const;
+  const tools = await requireTools();
+  say('programs: looking in the cache, fetching what is absent');
+  const jars = await ensurePrograms(versions, signal);
+  if (await removeLab(layout.root)) say('removed what a former lab left');
+
+  const labId = randomUUID();
+  await claimFolder(layout.root, labId);
+  if (options.owner !== undefined) await startWatchdog(layout.root, options.owner);
+  const [secrets, certificates] = await Promise.all([
+    makeSecrets(layout),
+    makeCertificates(layout, tools),
+    makeSsh(layout, labId, tools),
+  ]);
+  const cassandraYaml = options.cassandraYaml ?? {};
+  const parts: Parts = { layout, labId, versions, cassandraYaml, tools, jars, secrets, certificates };
+  await writeNodes(parts);
+  const record = describeLab(layout, labId, versions, secrets, certificates.caFile);
+  await mkdir(record.repository, { recursive: true });
+  await writeFile(record.config, skepYaml(record));
+
+  const lab = new Lab(record);
+  await startAll(lab, secrets, say, signal);
+  await writeRecord(record);
+  say(`lab ${layout.name} is up`);
+  return lab;
+}

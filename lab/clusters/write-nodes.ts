@@ -1,0 +1,161 @@
+import { chmod, copyFile, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { SkepError } from '../../src/errors.ts';
+import { ensureElasticsearch, type ElasticsearchVersion } from '../ground/elasticsearch-home.ts';
+import { ensureJars } from '../ground/jars.ts';
+import type { Tool } from '../ground/tools.ts';
+import type { CassandraVersion, LabLayout, NodeLayout } from '../layout.ts';
+import * as cassandra from '../nodes/cassandra-config.ts';
+import * as elastic from '../nodes/elasticsearch-config.ts';
+import * as janus from '../nodes/janusgraph-config.ts';
+import { sshdSpec } from '../nodes/sshd-config.ts';
+import { LAB_ID, type ServiceSpec, writeSpec } from '../services/spec.ts';
+import type { Certificates } from './certificates.ts';
+import { controlScript, THEHIVE_NODE } from './describe.ts';
+import type { Secrets } from './secrets.ts';
+
+/** What the nodes of a lab are made of. */
+export interface Parts {
+  layout: LabLayout;
+  labId: string;
+  versions: { cassandra: CassandraVersion; elasticsearch: ElasticsearchVersion };
+  cassandraYaml: Record<string, unknown>;
+  tools: Record<Tool, string>;
+  jars: Jars;
+  secrets: Secrets;
+  certificates: Certificates;
+}
+
+/** Folders with the programs. */
+export interface Jars {
+  cassandra: string;
+  elasticsearch: string;
+  janusgraph: string;
+}
+
+export async function ensurePrograms(versions: Parts['versions'], signal?: AbortSignal): Promise<Jars> {
+  // one after the other: Maven's own local repository is not safe for several at once
+  const cassandraJars = await ensureJars(`cassandra-${versions.cassandra}`, signal);
+  const janusgraphJars = await ensureJars('janusgraph-1.1.0', signal);
+  const elasticsearchHome = await ensureElasticsearch(versions.elasticsearch, signal);
+  return { cassandra: cassandraJars, janusgraph: janusgraphJars, elasticsearch: elasticsearchHome };
+}
+
+/** Writes the folders, configurations, service specifications and control scripts of every node. */
+export async function writeNodes(parts: Parts): Promise<void> {
+  const { layout } = parts;
+  await mkdir(path.join(layout.files, 'attachment'), { recursive: true });
+  await mkdir(layout.staging, { recursive: true });
+  for (const node of layout.nodes) {
+    await writeCassandra(parts, node);
+    await writeElasticsearch(parts, node);
+    await service(parts, node, sshdSpec(layout, node, parts.tools.sshd, environment(parts)));
+    if (node.name === THEHIVE_NODE) await writeJanusGraph(parts, node);
+  }
+}
+
+async function writeCassandra(parts: Parts, node: NodeLayout): Promise<void> {
+  const { layout, tools, jars, secrets } = parts;
+  const at = cassandra.cassandraFolders(node);
+  const folders = [at.conf, at.data, at.commitlog, at.hints, at.savedCaches, at.cdc, at.logs, at.temporary];
+  await makeFolders([...folders, path.dirname(at.nodetool)]);
+  await writeFile(path.join(at.conf, 'cassandra.yaml'), cassandra.cassandraYaml(layout, node, parts.cassandraYaml));
+  await writeFile(path.join(at.conf, 'cassandra-rackdc.properties'), cassandra.rackProperties(node));
+  await writeFile(path.join(at.conf, 'logback.xml'), cassandra.cassandraLogback(at.logs));
+  await writeFile(path.join(at.conf, 'logback-tools.xml'), cassandra.TOOLS_LOGBACK);
+  await writeScript(at.nodetool, cassandra.nodetoolScript(node, tools.java, jars.cassandra));
+  const jamm = (await readdir(jars.cassandra)).find((n) => n.startsWith('jamm-'));
+  if (jamm === undefined) throw new SkepError('internal', 'the jars of cassandra have no jamm agent');
+  const from = {
+    java: tools.java,
+    jars: jars.cassandra,
+    jamm,
+    jmxPasswords: secrets.jmx.passwordFile,
+    jmxAccess: secrets.jmxAccessFile,
+  };
+  await service(parts, node, cassandra.cassandraSpec(layout, node, from, environment(parts)), 'cassandra');
+}
+
+async function writeElasticsearch(parts: Parts, node: NodeLayout): Promise<void> {
+  const { layout, secrets, certificates } = parts;
+  const version = parts.versions.elasticsearch;
+  const at = elastic.elasticsearchFolders(node);
+  await makeFolders([at.conf, at.data, at.logs, at.temporary]);
+  await writeFile(path.join(at.conf, 'elasticsearch.yml'), elastic.elasticsearchYaml(layout, node, version));
+  await writeFile(path.join(at.conf, 'log4j2.properties'), elastic.ELASTICSEARCH_LOG4J);
+  if (elastic.isSecured(version)) {
+    const certs = path.join(at.conf, 'certs');
+    await mkdir(certs, { mode: 0o700 });
+    await copyFile(certificates.caFile, path.join(certs, 'ca.crt'));
+    await copyFile(certificates.certificate, path.join(certs, 'node.crt'));
+    await copyFile(certificates.key, path.join(certs, 'node.key'));
+    const users = [secrets.elasticsearch, secrets.graphElasticsearch];
+    const lines = users.map((u) => elastic.fileRealmUser(u.user, u.password));
+    await writeFile(path.join(at.conf, 'users'), lines.join(''), { mode: 0o600 });
+    await writeFile(path.join(at.conf, 'users_roles'), `superuser:${users.map((u) => u.user).join(',')}\n`);
+    await writeFile(path.join(at.conf, 'roles.yml'), '');
+    for (const name of ['modules', 'plugins', 'lib']) {
+      await symlink(path.join(parts.jars.elasticsearch, name), path.join(at.home, name));
+    }
+  }
+  const from = { java: parts.tools.java, assembled: parts.jars.elasticsearch, caFile: certificates.caFile };
+  const spec = elastic.elasticsearchSpec(layout, node, version, from, environment(parts));
+  await service(parts, node, spec, 'elasticsearch');
+}
+
+async function writeJanusGraph(parts: Parts, node: NodeLayout): Promise<void> {
+  const { layout, secrets, certificates } = parts;
+  const conf = path.join(node.root, 'thehive', 'conf');
+  await makeFolders([conf, path.join(node.root, 'thehive', 'tmp')]);
+  const search = elastic.isSecured(parts.versions.elasticsearch)
+    ? {
+        ...secrets.graphElasticsearch,
+        trustStore: certificates.trustStore,
+        trustStorePassword: certificates.trustStorePassword,
+      }
+    : undefined;
+  const properties = janus.graphProperties(layout, secrets.graphCql, search);
+  await writeFile(path.join(conf, 'thehive.properties'), properties, { mode: 0o600 });
+  await writeFile(path.join(conf, 'gremlin-server.yaml'), janus.gremlinServerYaml(layout, node, conf));
+  await writeFile(path.join(conf, 'traversal.groovy'), janus.TRAVERSAL_SOURCE);
+  await writeFile(path.join(conf, 'logback.xml'), janus.janusGraphLogback());
+  const from = { java: parts.tools.java, jars: parts.jars.janusgraph };
+  await service(parts, node, janus.janusGraphSpec(layout, node, from, environment(parts)), 'thehive');
+}
+
+/** Writes the specification of a service and, under `bin/`, the script by which it is started and stopped. */
+async function service(
+  parts: Parts,
+  node: NodeLayout,
+  spec: ServiceSpec,
+  script?: 'cassandra' | 'elasticsearch' | 'thehive',
+): Promise<void> {
+  const { root } = parts.layout;
+  await writeSpec(root, spec);
+  if (script === undefined) return;
+  const entry = path.join(import.meta.dirname, '..', 'services', 'main.ts');
+  await writeScript(
+    controlScript(node, script),
+    `#!/bin/sh\nexec '${process.execPath}' '${entry}' '${root}' '${spec.name}' "$@"\n`,
+  );
+}
+
+/** The whole environment of a server: none of the caller's settings leak into it. */
+function environment(parts: Parts): Record<string, string> {
+  return {
+    PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+    HOME: parts.layout.root,
+    LANG: 'C.UTF-8',
+    [LAB_ID]: parts.labId,
+  };
+}
+
+async function makeFolders(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) await mkdir(folder, { recursive: true });
+}
+
+async function writeScript(file: string, text: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, text);
+  await chmod(file, 0o755);
+}

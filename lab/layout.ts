@@ -1,0 +1,97 @@
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { SkepError } from '../src/errors.ts';
+import type { ElasticsearchVersion } from './ground/elasticsearch-home.ts';
+
+export type CassandraVersion = '4.1.10' | '5.0.6';
+
+export const CASSANDRA_VERSIONS = ['4.1.10', '5.0.6'] as const satisfies CassandraVersion[];
+export const ELASTICSEARCH_VERSIONS = ['8.19.0', '7.17.29'] as const satisfies ElasticsearchVersion[];
+export const JANUSGRAPH_VERSION = '1.1.0';
+
+/** What decides a lab's addresses, ports and folders. */
+export interface LabPlace {
+  /** Names the lab's folder below `$SKEP_LAB_ROOT` or the system's folder for temporary files. */
+  name?: string | undefined;
+  /** The lab's folder itself; made by `up`, removed by `down`. */
+  root?: string | undefined;
+  /** 0–99: moves addresses to 127.0.<10+shift>.1–3 and ports by 10 × shift, so that several labs can run. */
+  shift?: number | undefined;
+}
+
+export interface NodeLayout {
+  name: string;
+  /** 1, 2 or 3. */
+  index: number;
+  root: string;
+  address: string;
+  rack: string;
+  jmxPort: number;
+}
+
+export interface LabLayout {
+  name: string;
+  root: string;
+  shift: number;
+  nodes: NodeLayout[];
+  ports: { cql: number; storage: number; http: number; transport: number; gremlin: number; ssh: number };
+  /** Password files and keys, mode 0600. */
+  secrets: string;
+  certificates: string;
+  ssh: string;
+  /** One file for each running process. */
+  run: string;
+  /** Specifications of the services, read by the control scripts. */
+  services: string;
+  staging: string;
+  files: string;
+  record: string;
+  config: string;
+}
+
+/** Addresses, ports and folders of a lab; pure. */
+export function layoutOf(place: LabPlace, env: NodeJS.ProcessEnv = process.env): LabLayout {
+  const name = place.name ?? 'lab';
+  const shift = place.shift ?? 0;
+  if (!/^[a-z0-9][a-z0-9-]{0,31}$/.test(name)) {
+    throw new SkepError('usage', `not a name for a lab: ${name}`, {
+      hint: 'Use lower-case letters, digits and dashes.',
+    });
+  }
+  if (!Number.isInteger(shift) || shift < 0 || shift > 99) {
+    throw new SkepError('usage', `not a shift for a lab: ${shift}`, { hint: 'Give a whole number from 0 to 99.' });
+  }
+  const root = path.resolve(place.root ?? env['SKEP_LAB_ROOT'] ?? path.join(tmpdir(), 'skep-lab', name));
+  const moved = (port: number): number => port + 10 * shift;
+  return {
+    name,
+    root,
+    shift,
+    nodes: [1, 2, 3].map((index) => ({
+      name: `n${index}`,
+      index,
+      root: path.join(root, `n${index}`),
+      address: `127.0.${10 + shift}.${index}`,
+      rack: `rack${index}`,
+      // JMX listens on 127.0.0.1 itself, so each node needs a port of its own
+      jmxPort: moved(7198) + index,
+    })),
+    ports: {
+      cql: moved(9042),
+      storage: moved(7000),
+      http: moved(9200),
+      transport: moved(9300),
+      gremlin: moved(8182),
+      ssh: moved(2222),
+    },
+    secrets: path.join(root, 'secrets'),
+    certificates: path.join(root, 'certificates'),
+    ssh: path.join(root, 'ssh'),
+    run: path.join(root, 'run'),
+    services: path.join(root, 'services'),
+    staging: path.join(root, 'shared', 'es-staging'),
+    files: path.join(root, 'shared', 'files'),
+    record: path.join(root, 'lab.json'),
+    config: path.join(root, 'skep.yaml'),
+  };
+}
