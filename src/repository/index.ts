@@ -1,6 +1,8 @@
 /** The repository: where backups live. See docs/repository-format.md. */
+import { isAbsolute, normalize } from 'node:path';
 import { SkepError } from '../errors.ts';
-import type { HintCache } from './hint-cache.ts';
+import { PathBackend } from './backend/path/path-backend.ts';
+import { initOnBackend, openOnBackend } from './repository.ts';
 import type { Repository } from './types.ts';
 
 export type {
@@ -21,24 +23,25 @@ export type { FileIdentity, HintCache } from './hint-cache.ts';
 export type { Lease, LeaseInfo, LeaseKind } from './lease.ts';
 export type { RunLog } from './run-log.ts';
 export { newBackupId } from './format/names.ts';
+export { openHintCache } from './hint-cache.ts';
 
 /**
- * Makes a repository at an absolute path. Errors: `repository-exists`, `repository-unfit` (the storage does not keep
- * what is relied on), `no-space`, `repository-failed`.
+ * Makes a repository at an absolute path; the folder is made when it is not there. Errors: `repository-exists`,
+ * `repository-unfit` (the storage does not keep what is relied on), `no-space`, `repository-failed`.
  */
-export function initRepository(
+export async function initRepository(
   location: string,
-  _cluster: { clusterName: string; clusterId: string },
+  cluster: { clusterName: string; clusterId: string },
 ): Promise<Repository> {
-  throw new SkepError('repository-failed', `cannot make ${location}`);
+  return initOnBackend(new PathBackend(absolute(location)), cluster);
 }
 
 /** Errors: `repository-missing`, `repository-unsupported`, `repository-damaged`. */
-export function openRepository(location: string): Promise<Repository> {
-  throw new SkepError('repository-missing', `no repository at ${location}`);
+export async function openRepository(location: string): Promise<Repository> {
+  return openOnBackend(new PathBackend(absolute(location)));
 }
 
-/** Opens a cache file of a node; an absent, foreign or damaged file gives an empty cache. */
-export function openHintCache(file: string, _repositoryId: string): Promise<HintCache> {
-  throw new SkepError('repository-failed', `cannot open ${file}`);
+function absolute(location: string): string {
+  if (!isAbsolute(location)) throw new SkepError('config-invalid', `repository ${location} is not an absolute path`);
+  return normalize(location);
 }

@@ -1,6 +1,45 @@
+import type { Backend } from './backend/backend.ts';
+import { runLogKey } from './format/names.ts';
+
 /** The log of one run: one JSON object a line, kept also when the run fails. */
 export interface RunLog {
   write(event: Record<string, unknown>): void;
-  /** Waits until everything written so far is in the repository. */
+  /** Waits until everything written so far is in the repository; fails when some of it could not be written. */
   flush(): Promise<void>;
+}
+
+/** Lines that come while a write is under way go together with the next one. */
+export class BackendRunLog implements RunLog {
+  readonly #backend: Backend;
+  readonly #key: string;
+  #waiting: string[] = [];
+  #writing: Promise<void> | undefined;
+  #failure: { error: unknown } | undefined;
+
+  constructor(backend: Backend, run: string) {
+    this.#backend = backend;
+    this.#key = runLogKey(run);
+  }
+
+  write(event: Record<string, unknown>): void {
+    this.#waiting.push(`${JSON.stringify(event)}\n`);
+    this.#writing ??= this.#drain();
+  }
+
+  async flush(): Promise<void> {
+    await this.#writing;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  async #drain(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        await this.#backend.append(this.#key, Buffer.from(this.#waiting.splice(0).join('')));
+      }
+    } catch (error) {
+      this.#failure ??= { error };
+    } finally {
+      this.#writing = undefined;
+    }
+  }
 }

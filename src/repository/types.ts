@@ -60,6 +60,8 @@ export interface ObjectWriter {
    */
   putFile(path: string, options?: PutFileOptions): Promise<StoredObject>;
   putBytes(bytes: Uint8Array): Promise<StoredObject>;
+  /** Stores a piece of a listing under the SHA-256 of its plain bytes. */
+  putPiece(name: string, plain: Uint8Array): Promise<void>;
   /** Whether an object is published with the stored size that it must have (plain `size` for raw ones, if given). */
   has(name: string, size?: number): Promise<boolean>;
   /** Makes durable and publishes all that was put before this call. Nothing may refer to an object earlier. */

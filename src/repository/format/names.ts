@@ -30,6 +30,11 @@ export function manifestKey(id: string): string {
   return `backups/${id}/manifest.json`;
 }
 
+/** A second copy, written after the first: tells a lost manifest from one that never was, and can replace it. */
+export function manifestCopyKey(id: string): string {
+  return `backups/${id}/manifest.copy.json`;
+}
+
 export function runLogKey(run: string): string {
   return `runs/${run}.ndjson`;
 }

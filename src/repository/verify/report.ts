@@ -5,8 +5,10 @@ export type FindingKind =
   | 'manifest-missing'
   | 'manifest-torn'
   | 'manifest-unsupported'
+  | 'manifest-copy-damaged'
   | 'listing-missing'
   | 'listing-damaged'
+  | 'inventory-missing'
   | 'inventory-damaged'
   | 'object-missing'
   | 'object-truncated'
@@ -19,7 +21,7 @@ export interface FindingHit {
   backup: string;
   node: string;
   store: string;
-  /** At most the first 100; absent when the listing itself is damaged. */
+  /** At most the first 100; none when a piece of the listing is damaged. */
   paths: string[];
   /** How many paths there are in all. */
   pathCount: number;

@@ -1,0 +1,170 @@
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import { appendFile, open, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Backend, Batch, ByteRange, StoredKey } from '../backend.ts';
+import { errnoCode, repositoryFsError } from './fs-error.ts';
+import { linkCreateOnly } from './link.ts';
+import { PathBatch } from './path-batch.ts';
+import { forEachInSlices } from './slices.ts';
+import { makeFolderDurable, syncFolder } from './sync.ts';
+
+const READ_CHUNK = 1 << 20;
+/** Up to this size one synchronous read is cheaper than the thread pool. */
+const SMALL = 256 << 10;
+/** Published files may be read by the owner's group, and written by nobody. */
+export const PUBLISHED_MODE = 0o440;
+
+/** A folder on a local or network filesystem with hard links. */
+export class PathBackend implements Backend {
+  readonly location: string;
+
+  constructor(location: string) {
+    this.location = location;
+  }
+
+  async put(key: string, bytes: Uint8Array, options: { overwrite?: boolean } = {}): Promise<'created' | 'exists'> {
+    const path = this.#path(key);
+    const temporary = this.#path(`incoming/put/${randomBytes(8).toString('hex')}`);
+    try {
+      fs.mkdirSync(dirname(temporary), { recursive: true });
+      await writeDurable(temporary, bytes);
+      makeFolderDurable(dirname(path));
+      if (options.overwrite === true) fs.renameSync(temporary, path);
+      else if (!linkCreateOnly(temporary, path)) return 'exists';
+      syncFolder(dirname(path));
+      return 'created';
+    } catch (error) {
+      throw repositoryFsError(error, `write ${key}`);
+    } finally {
+      fs.rmSync(temporary, { force: true });
+    }
+  }
+
+  async append(key: string, bytes: Uint8Array): Promise<void> {
+    const path = this.#path(key);
+    try {
+      fs.mkdirSync(dirname(path), { recursive: true });
+      await appendFile(path, bytes, { mode: 0o640 });
+    } catch (error) {
+      throw repositoryFsError(error, `append to ${key}`);
+    }
+  }
+
+  async get(key: string, range?: ByteRange): Promise<Buffer> {
+    let fd: number | undefined;
+    try {
+      fd = fs.openSync(this.#path(key), 'r');
+      const start = range?.start ?? 0;
+      const end = Math.min(range?.end ?? Infinity, fs.fstatSync(fd).size);
+      const bytes = Buffer.allocUnsafe(Math.max(0, end - start));
+      if (bytes.length <= SMALL) return bytes.subarray(0, readFullySync(fd, bytes, start));
+      return bytes.subarray(0, await readFully(fd, bytes, start));
+    } catch (error) {
+      throw repositoryFsError(error, `read ${key}`);
+    } finally {
+      if (fd !== undefined) fs.closeSync(fd);
+    }
+  }
+
+  async read(key: string, range?: ByteRange): Promise<Readable> {
+    try {
+      const handle = await open(this.#path(key), 'r');
+      const bounds = range === undefined ? {} : { start: range.start, end: range.end - 1 };
+      return handle.createReadStream({ highWaterMark: READ_CHUNK, ...bounds });
+    } catch (error) {
+      throw repositoryFsError(error, `read ${key}`);
+    }
+  }
+
+  async sizes(keys: readonly string[]): Promise<(number | undefined)[]> {
+    const sizes: (number | undefined)[] = [];
+    await forEachInSlices(keys, (key) => {
+      try {
+        sizes.push(fs.statSync(this.#path(key), { throwIfNoEntry: false })?.size);
+      } catch (error) {
+        throw repositoryFsError(error, `look at ${key}`);
+      }
+    });
+    return sizes;
+  }
+
+  async *list(prefix: string): AsyncIterable<StoredKey> {
+    let entries: fs.Dirent[];
+    try {
+      entries = fs.readdirSync(this.#path(prefix), { withFileTypes: true });
+    } catch (error) {
+      if (errnoCode(error) === 'ENOENT') return;
+      throw repositoryFsError(error, `list ${prefix}`);
+    }
+    for (const entry of entries) {
+      const key = `${prefix}${entry.name}`;
+      if (entry.isDirectory()) yield* this.list(`${key}/`);
+      else {
+        const [size] = await this.sizes([key]);
+        if (size !== undefined) yield { key, size };
+      }
+    }
+  }
+
+  async delete(key: string): Promise<boolean> {
+    const path = this.#path(key);
+    try {
+      fs.unlinkSync(path);
+      syncFolder(dirname(path));
+      return true;
+    } catch (error) {
+      if (errnoCode(error) === 'ENOENT') return false;
+      throw repositoryFsError(error, `delete ${key}`);
+    }
+  }
+
+  async deletePrefix(prefix: string): Promise<void> {
+    try {
+      await rm(this.#path(prefix), { recursive: true, force: true });
+    } catch (error) {
+      throw repositoryFsError(error, `delete ${prefix}`);
+    }
+  }
+
+  openBatch(prefix: string): Batch {
+    return new PathBatch(this.location, prefix);
+  }
+
+  #path(key: string): string {
+    return join(this.location, key);
+  }
+}
+
+async function writeDurable(path: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(path, 'wx', PUBLISHED_MODE);
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function readFullySync(fd: number, into: Buffer, position: number): number {
+  let done = 0;
+  while (done < into.length) {
+    const n = fs.readSync(fd, into, done, into.length - done, position + done);
+    if (n === 0) break;
+    done += n;
+  }
+  return done;
+}
+
+async function readFully(fd: number, into: Buffer, position: number): Promise<number> {
+  let done = 0;
+  while (done < into.length) {
+    const n = await new Promise<number>((resolve, reject) =>
+      fs.read(fd, into, done, into.length - done, position + done, (e, read) => (e ? reject(e) : resolve(read))),
+    );
+    if (n === 0) break;
+    done += n;
+  }
+  return done;
+}

@@ -1,0 +1,33 @@
+import { execFile } from 'node:child_process';
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { SkepError } from '../../../errors.ts';
+
+const run = promisify(execFile);
+
+/** Waits until everything written to the filesystem that holds `folder` is on its disk: one call for many files. */
+export async function syncFilesystem(folder: string): Promise<void> {
+  try {
+    // Node has no syncfs(2); coreutils' `sync -f` reports a failed write-back, as the bare `sync` does not.
+    await run('sync', ['-f', folder]);
+  } catch (error) {
+    throw new SkepError('repository-failed', `cannot sync the filesystem of ${folder}`, { cause: error });
+  }
+}
+
+export function syncFolder(folder: string): void {
+  const fd = openSync(folder, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Makes a folder with its parents; those that are new are durable when it returns. */
+export function makeFolderDurable(folder: string): void {
+  const firstMade = mkdirSync(folder, { recursive: true });
+  if (firstMade === undefined) return;
+  for (let made = folder; made.length >= firstMade.length; made = dirname(made)) syncFolder(dirname(made));
+}

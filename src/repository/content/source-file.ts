@@ -1,0 +1,83 @@
+import * as fs from 'node:fs';
+import { SkepError } from '../../errors.ts';
+import type { FileIdentity } from '../hint-cache.ts';
+import { errnoCode } from '../backend/path/fs-error.ts';
+
+/** A file of the cluster, opened for reading. */
+export class SourceFile {
+  readonly path: string;
+  readonly #fd: number;
+
+  /** Errors: `file-missing`, `file-unreadable` (also for what is not a regular file). */
+  constructor(path: string) {
+    this.path = path;
+    try {
+      // Without O_NONBLOCK a named pipe would hold up the whole process.
+      this.#fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    } catch (error) {
+      throw sourceError(error, path);
+    }
+  }
+
+  /** Size in bytes as it is now. */
+  size(): number {
+    const stat = this.#try(() => fs.fstatSync(this.#fd));
+    if (!stat.isFile()) throw new SkepError('file-unreadable', `${this.path} is not a regular file`);
+    return stat.size;
+  }
+
+  identity(): FileIdentity {
+    const { dev, ino, size, mtimeNs } = this.#try(() => fs.fstatSync(this.#fd, { bigint: true }));
+    return { dev, ino, size, mtimeNs };
+  }
+
+  /** Fills the buffer from `position` as far as the file goes; less than asked means the end. */
+  readSync(into: Buffer, position: number): number {
+    return this.#try(() => {
+      let done = 0;
+      while (done < into.length) {
+        const n = fs.readSync(this.#fd, into, done, into.length - done, position + done);
+        if (n === 0) break;
+        done += n;
+      }
+      return done;
+    });
+  }
+
+  /** 0 means the end. */
+  read(into: Buffer, position: number): Promise<number> {
+    return new Promise((resolve, reject) =>
+      fs.read(this.#fd, into, 0, into.length, position, (error, n) =>
+        error ? reject(sourceError(error, this.path)) : resolve(n),
+      ),
+    );
+  }
+
+  close(): void {
+    fs.closeSync(this.#fd);
+  }
+
+  #try<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      throw sourceError(error, this.path);
+    }
+  }
+}
+
+/** Identity of a file that is not open. */
+export function identify(path: string): FileIdentity {
+  try {
+    const { dev, ino, size, mtimeNs } = fs.statSync(path, { bigint: true });
+    return { dev, ino, size, mtimeNs };
+  } catch (error) {
+    throw sourceError(error, path);
+  }
+}
+
+function sourceError(error: unknown, path: string): SkepError {
+  const code = errnoCode(error);
+  if (code === 'ENOENT') return new SkepError('file-missing', `${path} is gone`, { cause: error, context: { path } });
+  return new SkepError('file-unreadable', `cannot read ${path}: ${code}`, { cause: error, context: { path } });
+}

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { SkepError } from '../../errors.ts';
+
+/** The version that this skep writes, and the only one that it reads. */
+export const REPOSITORY_FORMAT = 1;
+
+const descriptorSchema = z.object({
+  format: z.literal(REPOSITORY_FORMAT),
+  id: z.string().regex(/^[0-9a-f]{32}$/),
+  createdAt: z.iso.datetime(),
+  cluster: z.strictObject({ name: z.string().min(1), id: z.string().min(1) }),
+  /** What a reader must know beside the format; this skep knows none. */
+  features: z.array(z.string()),
+});
+
+/** Content of `skep.json`. */
+export type Descriptor = z.infer<typeof descriptorSchema>;
+
+export function encodeDescriptor(descriptor: Descriptor): Buffer {
+  return Buffer.from(`${JSON.stringify(descriptor, null, 2)}\n`);
+}
+
+/** Errors: `repository-damaged` (not what skep writes), `repository-unsupported` (another format, an unknown feature). */
+export function decodeDescriptor(bytes: Uint8Array): Descriptor {
+  const json = parseObject(bytes);
+  if (typeof json['format'] === 'number' && json['format'] !== REPOSITORY_FORMAT) {
+    throw new SkepError(
+      'repository-unsupported',
+      `the repository has format ${json['format']}, not ${REPOSITORY_FORMAT}`,
+    );
+  }
+  const parsed = descriptorSchema.safeParse(json);
+  if (!parsed.success) throw damaged(z.prettifyError(parsed.error));
+  if (parsed.data.features.length > 0) {
+    const features = parsed.data.features.join(', ');
+    throw new SkepError('repository-unsupported', `the repository uses features that are not known here: ${features}`);
+  }
+  return parsed.data;
+}
+
+function parseObject(bytes: Uint8Array): Record<string, unknown> {
+  let json: unknown;
+  try {
+    json = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch (cause) {
+    throw damaged('not JSON', cause);
+  }
+  if (typeof json !== 'object' || json === null) throw damaged('not an object');
+  return json as Record<string, unknown>;
+}
+
+function damaged(why: string, cause?: unknown): SkepError {
+  return new SkepError('repository-damaged', `skep.json cannot be read: ${why}`, { cause });
+}

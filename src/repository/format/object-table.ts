@@ -1,0 +1,73 @@
+import type { InventoryEntry } from './inventory-entry.ts';
+
+/** name 32 · encoding 1 · stored size 6 · SHA-256 of the stored bytes 32; rows sort as bytes. */
+const ROW = 71;
+const KEY = 33;
+const ROWS_PER_CHUNK = 8192;
+
+/** Distinct objects in little memory: 71 bytes each, outside the JavaScript heap. */
+export class ObjectTable {
+  #chunks: Buffer[] = [];
+  #rows = 0;
+
+  add(entry: InventoryEntry): void {
+    const at = (this.#rows % ROWS_PER_CHUNK) * ROW;
+    if (at === 0) this.#chunks.push(Buffer.allocUnsafe(ROWS_PER_CHUNK * ROW));
+    const chunk = this.#chunks[this.#chunks.length - 1] as Buffer;
+    chunk.write(entry.object, at, 'hex');
+    chunk[at + 32] = entry.encoding === 'raw' ? 0 : 1;
+    chunk.writeUIntBE(entry.storedSize, at + KEY, 6);
+    chunk.write(entry.storedSha256, at + KEY + 6, 'hex');
+    this.#rows++;
+  }
+
+  /** Sorted by name, then encoding; equal rows once. Two rows of one object that differ both come. */
+  *sorted(): Generator<InventoryEntry> {
+    let previous: number | undefined;
+    for (const bucket of this.#buckets()) {
+      bucket.sort((a, b) => this.#compare(a, b));
+      for (const row of bucket) {
+        if (previous === undefined || this.#compare(previous, row) !== 0) yield this.#read(row);
+        previous = row;
+      }
+    }
+  }
+
+  /** Rows by the first two bytes of their names: a counting sort, so that the real sorts are small. */
+  *#buckets(): Generator<number[]> {
+    const ends = new Uint32Array(65_537);
+    for (let row = 0; row < this.#rows; row++) ends[this.#bucket(row) + 1]!++;
+    for (let b = 1; b <= 65_536; b++) ends[b]! += ends[b - 1]!;
+    const starts = ends.slice(0, 65_536);
+    const order = new Uint32Array(this.#rows);
+    for (let row = 0; row < this.#rows; row++) order[starts[this.#bucket(row)]!++] = row;
+    for (let b = 0; b < 65_536; b++) {
+      if (ends[b]! < ends[b + 1]!) yield Array.from(order.subarray(ends[b], ends[b + 1]));
+    }
+  }
+
+  #bucket(row: number): number {
+    return this.#chunk(row).readUInt16BE((row % ROWS_PER_CHUNK) * ROW);
+  }
+
+  #compare(a: number, b: number): number {
+    const atA = (a % ROWS_PER_CHUNK) * ROW;
+    const atB = (b % ROWS_PER_CHUNK) * ROW;
+    return this.#chunk(a).compare(this.#chunk(b), atB, atB + ROW, atA, atA + ROW);
+  }
+
+  #read(row: number): InventoryEntry {
+    const at = (row % ROWS_PER_CHUNK) * ROW;
+    const chunk = this.#chunk(row);
+    return {
+      object: chunk.toString('hex', at, at + 32),
+      encoding: chunk[at + 32] === 0 ? 'raw' : 'zstd',
+      storedSize: chunk.readUIntBE(at + KEY, 6),
+      storedSha256: chunk.toString('hex', at + KEY + 6, at + ROW),
+    };
+  }
+
+  #chunk(row: number): Buffer {
+    return this.#chunks[Math.floor(row / ROWS_PER_CHUNK)] as Buffer;
+  }
+}

@@ -1,0 +1,97 @@
+import { hash } from 'node:crypto';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { z } from 'zod';
+import { SkepError } from '../../errors.ts';
+import { NAME_PATTERN } from './names.ts';
+
+export type TreeKind = 'listing' | 'inventory';
+
+/** A line of a piece above the leaves. */
+export interface ChildRef {
+  /** Name of the piece below. */
+  child: string;
+  /** Sort key of the first entry below it. */
+  first: string;
+  /** Number of entries below it. */
+  entries: number;
+}
+
+export interface Piece {
+  kind: TreeKind;
+  /** 0 holds entries; higher levels hold ChildRefs to the level just below. */
+  level: number;
+  lines: unknown[];
+}
+
+/** The longest line (a path of 4,096 bytes, escaped, and a link target) keeps a piece well below this. */
+const MAX_PLAIN = 256 << 10;
+
+const header = z.strictObject({ skep: z.enum(['listing', 'inventory']), level: z.number().int().min(0).max(16) });
+const childLine = z.strictObject({
+  c: z.string().regex(NAME_PATTERN),
+  f: z.string().min(1),
+  n: z.number().int().positive(),
+});
+
+/** Plain bytes: a header line and one JSON object a line. The name of the piece is their SHA-256. */
+export function encodePiece(kind: TreeKind, level: number, lines: readonly string[]): Buffer {
+  return Buffer.from(`{"skep":"${kind}","level":${level}}\n${lines.map((line) => `${line}\n`).join('')}`);
+}
+
+export function pieceName(plain: Uint8Array): string {
+  return hash('sha256', plain);
+}
+
+/** The stored form. */
+export function compressPiece(plain: Uint8Array): Buffer {
+  return zstdCompressSync(plain);
+}
+
+/** Checks and opens a stored piece. `object-damaged` when it is not the piece of that name and kind. */
+export function openPiece(stored: Uint8Array, expected: { name: string; kind: TreeKind; level?: number }): Piece {
+  const plain = decompress(stored, expected.name);
+  if (pieceName(plain) !== expected.name) throw damaged(expected.name, 'its hash differs');
+  const text = plain.toString('utf8');
+  if (!text.endsWith('\n')) throw damaged(expected.name, 'its last line is cut');
+  const lines = text
+    .slice(0, -1)
+    .split('\n')
+    .map((line) => parseLine(line, expected.name));
+  const head = header.safeParse(lines.shift());
+  if (!head.success) throw damaged(expected.name, 'it has no header');
+  const { skep: kind, level } = head.data;
+  if (kind !== expected.kind || level !== (expected.level ?? level)) {
+    throw damaged(expected.name, `it is a piece of ${kind} level ${level}`);
+  }
+  if (level > 0 && lines.length === 0) throw damaged(expected.name, 'it is empty');
+  return { kind, level, lines };
+}
+
+export function encodeChildRef(ref: ChildRef): string {
+  return JSON.stringify({ c: ref.child, f: ref.first, n: ref.entries });
+}
+
+export function decodeChildRef(line: unknown): ChildRef | undefined {
+  const parsed = childLine.safeParse(line);
+  return parsed.success ? { child: parsed.data.c, first: parsed.data.f, entries: parsed.data.n } : undefined;
+}
+
+function decompress(stored: Uint8Array, name: string): Buffer {
+  try {
+    return zstdDecompressSync(stored, { maxOutputLength: MAX_PLAIN });
+  } catch (cause) {
+    throw damaged(name, 'it cannot be decompressed', cause);
+  }
+}
+
+function parseLine(line: string, name: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (cause) {
+    throw damaged(name, 'a line is not JSON', cause);
+  }
+}
+
+function damaged(name: string, why: string, cause?: unknown): SkepError {
+  return new SkepError('object-damaged', `piece ${name} is damaged: ${why}`, { context: { piece: name }, cause });
+}

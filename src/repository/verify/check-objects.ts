@@ -1,0 +1,129 @@
+import { createHash, hash } from 'node:crypto';
+import { SkepError } from '../../errors.ts';
+import type { Backend } from '../backend/backend.ts';
+import { throwIfCancelled } from '../content/cancel.ts';
+import { inventoryKey, type InventoryEntry } from '../format/inventory-entry.ts';
+import type { ObjectTable } from '../format/object-table.ts';
+import type { Findings } from './findings.ts';
+import type { VerifyOptions, VerifyProgress } from './report.ts';
+
+const BATCH = 1024;
+/** Up to this size an object is read in one call. */
+const SMALL = 256 << 10;
+const PARALLEL = 2;
+
+/** Size of every object, and every byte of it at level data. Returns what was looked at. */
+export async function checkObjects(
+  backend: Backend,
+  table: ObjectTable,
+  findings: Findings,
+  options: VerifyOptions,
+): Promise<{ objects: number; bytes: number }> {
+  const present = await checkPresence(backend, table, findings, options.signal);
+  if (options.level === 'data') await checkData(backend, table, findings, options, present.good);
+  return { objects: present.objects, bytes: present.bytes };
+}
+
+async function checkPresence(
+  backend: Backend,
+  table: ObjectTable,
+  findings: Findings,
+  signal: AbortSignal | undefined,
+): Promise<{ objects: number; bytes: number; good: { objects: number; bytes: number } }> {
+  const seen = { objects: 0, bytes: 0, good: { objects: 0, bytes: 0 } };
+  for (const batch of batches(table.sorted(), BATCH)) {
+    throwIfCancelled(signal);
+    const sizes = await backend.sizes(batch.map(inventoryKey));
+    batch.forEach((entry, i) => {
+      seen.objects++;
+      seen.bytes += entry.storedSize;
+      if (sizes[i] !== entry.storedSize) {
+        addSizeFinding(findings, entry, sizes[i]);
+        return;
+      }
+      seen.good.objects++;
+      seen.good.bytes += entry.storedSize;
+    });
+  }
+  return seen;
+}
+
+function addSizeFinding(findings: Findings, entry: InventoryEntry, size: number | undefined): void {
+  const { object, storedSize } = entry;
+  const key = inventoryKey(entry);
+  if (size === undefined) findings.add({ kind: 'object-missing', key, object, message: 'the object is not there' });
+  else {
+    const kind = size < storedSize ? 'object-truncated' : 'object-oversized';
+    findings.add({ kind, key, object, message: `the object has ${size} bytes, not ${storedSize}` });
+  }
+}
+
+async function checkData(
+  backend: Backend,
+  table: ObjectTable,
+  findings: Findings,
+  options: VerifyOptions,
+  total: { objects: number; bytes: number },
+): Promise<void> {
+  const progress: VerifyProgress = { objects: 0, objectsTotal: total.objects, bytes: 0, bytesTotal: total.bytes };
+  const known = findings.ofObjects();
+  const entries = table.sorted();
+  async function work(): Promise<void> {
+    // A generator is shared by the workers: each takes the next object.
+    for (let next = entries.next(); next.done !== true; next = entries.next()) {
+      throwIfCancelled(options.signal);
+      if (known.has(inventoryKey(next.value))) continue;
+      await checkBytes(backend, next.value, findings, (bytes) => {
+        progress.bytes += bytes;
+        options.onProgress?.({ ...progress });
+      });
+      progress.objects++;
+      options.onProgress?.({ ...progress });
+    }
+  }
+  await Promise.all(Array.from({ length: PARALLEL }, work));
+}
+
+async function checkBytes(
+  backend: Backend,
+  entry: InventoryEntry,
+  findings: Findings,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
+  const key = inventoryKey(entry);
+  const { object, storedSize, storedSha256 } = entry;
+  try {
+    const found = await hashOf(backend, key, storedSize, onBytes);
+    if (found === storedSha256) return;
+    findings.add({ kind: 'hash-mismatch', key, object, message: `the stored bytes have the hash ${found}` });
+  } catch (error) {
+    if (error instanceof SkepError && error.code === 'cancelled') throw error;
+    const missing = error instanceof SkepError && error.code === 'object-missing';
+    const message = error instanceof Error ? error.message : String(error);
+    findings.add({ kind: missing ? 'object-missing' : 'object-unreadable', key, object, message });
+  }
+}
+
+async function hashOf(backend: Backend, key: string, size: number, onBytes: (n: number) => void): Promise<string> {
+  if (size <= SMALL) {
+    const bytes = await backend.get(key);
+    onBytes(bytes.length);
+    return hash('sha256', bytes);
+  }
+  const digest = createHash('sha256');
+  for await (const chunk of await backend.read(key)) {
+    digest.update(chunk as Buffer);
+    onBytes((chunk as Buffer).length);
+  }
+  return digest.digest('hex');
+}
+
+function* batches<T>(items: Iterable<T>, size: number): Generator<T[]> {
+  let batch: T[] = [];
+  for (const item of items) {
+    if (batch.push(item) < size) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
