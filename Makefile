@@ -1,0 +1,32 @@
+# The machine's own Node runs npm only; everything else runs under the Node that package.json pins.
+NODE := node_modules/.bin/node
+N ?= 20
+ARGS ?=
+
+.PHONY: setup demo test soak lint bench
+
+# npm writes this file last; a tree that is there is only brought up to date
+node_modules/.package-lock.json: package.json package-lock.json
+	if [ -d node_modules ]; then npm install --no-audit --no-fund; else npm ci --no-audit --no-fund; fi
+	touch $@
+
+setup: node_modules/.package-lock.json
+	$(NODE) tools/setup.ts
+
+# hot backup under load, total loss, restore, proof
+demo: setup
+	$(NODE) lab/demo.ts $(ARGS)
+
+# make test ARGS="unit contract" runs only those projects
+test: setup
+	$(NODE) tools/test.ts $(ARGS)
+
+# cut + restore + proof again and again with other seeds, N rounds
+soak: setup
+	$(NODE) lab/soak.ts --rounds $(N) $(ARGS)
+
+lint: node_modules/.package-lock.json
+	npm run --silent lint
+
+bench: setup
+	$(NODE) bench/main.ts $(ARGS)
