@@ -2,6 +2,7 @@ import { SkepError } from '../../src/errors.ts';
 import { runTool } from '../ground/run-tool.ts';
 import { type LabPlace, layoutOf } from '../layout.ts';
 import { LabService } from '../services/service.ts';
+import { destroyData, resetData } from './empty.ts';
 import { findRecord, type LabRecord, type NodeRecord } from './record.ts';
 import { removeLab } from './remove.ts';
 
@@ -65,6 +66,16 @@ export class Lab {
   /** Every service of the lab. */
   services(): LabService[] {
     return [...this.nodes.flatMap((n) => [n.cassandra, n.elasticsearch, n.sshd]), this.janusgraph];
+  }
+
+  /** Total loss of the data; afterwards the stores are up and empty and JanusGraph is stopped. */
+  async destroy(signal?: AbortSignal): Promise<void> {
+    await destroyData(this, signal);
+  }
+
+  /** Starts what was stopped and makes the lab as empty as after boot, for the next test. */
+  async reset(signal?: AbortSignal): Promise<void> {
+    await resetData(this, signal);
   }
 
   /** Ends every process of the lab and removes its folder. */

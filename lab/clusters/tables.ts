@@ -8,14 +8,20 @@ export async function makeTables(client: CqlClient, lab: LabRecord): Promise<voi
   await client.execute(
     `CREATE KEYSPACE ${keyspace} WITH replication = {'class': 'NetworkTopologyStrategy', '${lab.cql.datacenter}': 3}`,
   );
-  for (const table of JANUSGRAPH_TABLES) {
-    await client.execute(
+  await awaitAgreement(client);
+  // all through one node, which makes them one after the other: three nodes that make tables at once race
+  const [host] = client.getState().getConnectedHosts();
+  const made = JANUSGRAPH_TABLES.map((table) =>
+    client.execute(
       `CREATE TABLE ${keyspace}.${table} (key blob, column1 blob, value blob, PRIMARY KEY (key, column1))
        WITH CLUSTERING ORDER BY (column1 ASC)
        AND compaction = {'class': 'SizeTieredCompactionStrategy'}
        AND compression = {'class': 'LZ4Compressor', 'chunk_length_in_kb': 64}
        AND gc_grace_seconds = 864000`,
-    );
-  }
+      [],
+      host === undefined ? {} : { host },
+    ),
+  );
+  await Promise.all(made);
   await awaitAgreement(client);
 }
