@@ -3,6 +3,7 @@ import { type Method, type Parsed, params, type Progress, type Results } from '.
 import type { Handler } from '../protocol/peer.ts';
 import { cassandraHandlers } from './handlers/cassandra.ts';
 import { filesHandlers } from './handlers/files.ts';
+import { lookHandlers } from './handlers/look.ts';
 import { nodeHandlers } from './handlers/node.ts';
 import { restoreHandlers } from './handlers/restore.ts';
 import type { Session } from './session.ts';
@@ -20,7 +21,13 @@ export type MethodHandlers<M extends Method = Method> = {
 
 /** The agent's table of methods: parameters are checked before a method sees them. */
 export function handlers(session: Session): Record<string, Handler> {
-  const all: MethodHandlers = { ...nodeHandlers, ...cassandraHandlers, ...filesHandlers, ...restoreHandlers };
+  const all: MethodHandlers = {
+    ...nodeHandlers,
+    ...cassandraHandlers,
+    ...filesHandlers,
+    ...lookHandlers,
+    ...restoreHandlers,
+  };
   return Object.fromEntries(
     Object.entries(all).map(([method, handle]): [string, Handler] => [
       method,

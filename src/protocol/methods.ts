@@ -32,6 +32,18 @@ export const params = {
   'node.offExit': z.object({ id: z.string() }),
   'node.logs': z.object({ files: z.array(path), sinceMs: z.number(), maxLines: z.number().int().positive() }),
 
+  /** Looks of `skep check`: they change nothing that lasts. */
+  'look.commitlog': z.object({ commitlogDir: path }),
+  /** Whether this agent may hard-link a file found below `from` into the folder `into`. */
+  'look.link': z.object({ from: path, into: path }),
+  'look.attachments': z.object({ location: path, sample: z.number().int().positive() }),
+  /** `commitlog_archiving.properties` in the first of these folders that has one. */
+  'look.archiving': z.object({ folders: z.array(path) }),
+  /** Runs that have left, or are using, a folder of pins. */
+  'look.pins': z.object({ folders: z.array(path) }),
+  /** `nodetool repair`: emits progress in ranges (as `files`), ends when nodetool ends. */
+  'repair.run': z.object({ argv: z.array(z.string()).min(1) }),
+
   'pin.start': z.object({ run, commitlogDir: path }),
   /** Lists what is pinned, after one more look into the folder. */
   'pin.list': z.object({ run }),
@@ -160,6 +172,19 @@ export interface SegmentEvidence {
   unsynced: number;
 }
 
+export interface CommitlogLook {
+  /** Where pins would be. */
+  pinFolder: string;
+  segments: number;
+  bytes: number;
+  /** Owner of the newest segment. */
+  uid?: number;
+  /** Why a segment could not be read. */
+  unreadable?: string;
+  /** Why a segment could not be linked. */
+  refused?: string;
+}
+
 export interface Results {
   'node.clock': { us: number };
   'node.facts': NodeFacts;
@@ -167,6 +192,14 @@ export interface Results {
   'node.onExit': null;
   'node.offExit': null;
   'node.logs': { lines: { file: string; line: string; atMs?: number }[]; unreadable: string[] };
+  'look.commitlog': CommitlogLook;
+  /** `tried` is absent when there is no file to try with; `refused` says why a link was not to be had. */
+  'look.link': { tried?: string; refused?: string };
+  /** `bytes` is estimated from the sample. */
+  'look.attachments': { files: number; bytes: number; sampled: number };
+  'look.archiving': { file?: string; properties: Record<string, string> };
+  'look.pins': { runs: { folder: string; run: string; idleMs: number }[] };
+  'repair.run': { exitCode: number; ranges: number; lines: string[] };
   'pin.start': Pinned;
   'pin.list': Pinned;
   'pin.clear': null;

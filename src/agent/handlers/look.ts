@@ -1,0 +1,85 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { RepairOutput } from '../../drivers/cassandra/repair-output.ts';
+import { promisedHash, walkFiles } from '../../drivers/files/walk.ts';
+import { SkepError } from '../../errors.ts';
+import { lookAtCommitlog } from '../look-at-commitlog.ts';
+import { parseProperties } from '../properties.ts';
+import type { MethodHandlers } from '../handlers.ts';
+import { tryLink } from '../try-link.ts';
+
+/** How many lines of nodetool's output are kept for the error. */
+const LAST_LINES = 20;
+
+export const lookHandlers = {
+  async 'look.commitlog'(p) {
+    return lookAtCommitlog(p.commitlogDir);
+  },
+
+  async 'look.link'(p) {
+    for await (const path of walkFiles(p.from)) {
+      const refused = await tryLink(join(p.from, path), p.into);
+      // `gone`: deleted meanwhile, the next one will tell.
+      if (refused !== 'gone') return { tried: path, ...(refused === undefined ? {} : { refused }) };
+    }
+    return {};
+  },
+
+  /** Counts all, asks the size of a sample: a million names are read in seconds, a million sizes are not. */
+  async 'look.attachments'(p, { signal }) {
+    const sample: string[] = [];
+    let files = 0;
+    for await (const path of walkFiles(p.location)) {
+      if (!promisedHash(path)) continue;
+      if (files % 1000 === 0) signal.throwIfAborted();
+      files++;
+      const at = files <= p.sample ? files - 1 : Math.floor(Math.random() * files);
+      if (at < p.sample) sample[at] = path;
+    }
+    const sizes = await Promise.all(sample.map((path) => stat(join(p.location, path)).catch(() => undefined)));
+    const there = sizes.filter((s) => s !== undefined);
+    const mean = there.length === 0 ? 0 : there.reduce((n, s) => n + s.size, 0) / there.length;
+    return { files, bytes: Math.round(mean * files), sampled: there.length };
+  },
+
+  async 'look.archiving'(p) {
+    for (const folder of p.folders) {
+      const file = join(folder, 'commitlog_archiving.properties');
+      try {
+        return { file, properties: parseProperties(await readFile(file, 'latin1')) };
+      } catch (e) {
+        const code = (e as NodeJS.ErrnoException).code;
+        if (code === 'ENOENT' || code === 'ENOTDIR') continue;
+        throw new SkepError('file-unreadable', `cannot read ${file}: ${code ?? 'unknown reason'}`, { cause: e });
+      }
+    }
+    return { properties: {} };
+  },
+
+  async 'look.pins'(p) {
+    const runs = [];
+    for (const folder of p.folders) {
+      for (const run of await readdir(folder).catch(() => [])) {
+        const s = await stat(join(folder, run)).catch(() => undefined);
+        if (s?.isDirectory()) runs.push({ folder, run, idleMs: Math.max(0, Date.now() - s.mtimeMs) });
+      }
+    }
+    return { runs };
+  },
+
+  async 'repair.run'(p, { signal, progress }) {
+    const [file, ...args] = p.argv as [string, ...string[]];
+    const output = new RepairOutput(LAST_LINES);
+    const child = execa(file, args, { stdin: 'ignore', reject: false, cancelSignal: signal, all: true, buffer: false });
+    for await (const line of child.iterable({ from: 'all' })) {
+      if (output.take(line)) progress({ files: output.done, totalFiles: output.ranges, bytes: 0 });
+    }
+    const r = await child;
+    if (r.isCanceled) throw new SkepError('cancelled', 'the repair was cancelled; what Cassandra has begun it ends');
+    if (r.exitCode === undefined) {
+      throw new SkepError('command-failed', `cannot run ${file}: ${r.code ?? r.signal ?? 'unknown reason'}`);
+    }
+    return { exitCode: r.exitCode, ranges: output.done, lines: output.last };
+  },
+} satisfies Partial<MethodHandlers>;

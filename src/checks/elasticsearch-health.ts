@@ -1,0 +1,57 @@
+import { type Check, type CheckResult, fail, pass, warn } from './check.ts';
+import { count } from './format.ts';
+
+/** What `_cluster/health` at the level of indices tells. */
+export interface Health {
+  status: 'green' | 'yellow' | 'red';
+  number_of_nodes: number;
+  unassigned_shards: number;
+  indices?: Record<string, { status: 'green' | 'yellow' | 'red'; unassigned_shards: number }>;
+}
+
+export const elasticsearchHealth: Check = {
+  id: 'elasticsearch-health',
+  title: 'Elasticsearch is green',
+  needs: 'preflight',
+  async run(ctx) {
+    const { search, cluster } = ctx.connections;
+    const { index, audits } = cluster.elasticsearch;
+    const query = { level: 'indices', timeout: '5s' };
+    const health = await search.request<Health>('GET', '/_cluster/health', { query });
+    const own = await search.request<Record<string, unknown>>(
+      'GET',
+      `/${encodeURIComponent(index)},${encodeURIComponent(audits)}/_settings/index.uuid`,
+      { query: { ignore_unavailable: true, expand_wildcards: 'open' } },
+    );
+    const names = Object.keys(own);
+    const nodes = cluster.nodes.filter((n) => n.elasticsearch).length;
+    return judgeHealth(health, { index, own: names, nodes });
+  },
+};
+
+/** Yellow has every primary, so a snapshot is whole; red of an index of ours lacks data. */
+export function judgeHealth(
+  health: Health,
+  o: { index: string; own: readonly string[]; nodes: number },
+): CheckResult[] {
+  const results: CheckResult[] = [];
+  if (health.number_of_nodes < o.nodes) {
+    const seen = `${count(health.number_of_nodes, 'node')} in the cluster, the configuration has ${o.nodes}`;
+    results.push(fail(seen, 'start the node that is missing: `GET _cat/nodes`'));
+  }
+  if (o.own.length === 0) {
+    results.push(
+      fail(`no open index matches ${o.index}`, 'mend `elasticsearch.index` in skep.yaml: `GET _cat/indices`'),
+    );
+  }
+  const notGreen = Object.entries(health.indices ?? {}).filter(([, i]) => i.status !== 'green');
+  const which = notGreen.map(([name, i]) => `${name} ${i.status}`).join(', ');
+  const seen = `${health.status}, ${count(health.unassigned_shards, 'unassigned shard')}${which ? `: ${which}` : ''}`;
+  const cure = 'find out why with `GET _cluster/allocation/explain`';
+  if (notGreen.some(([name, i]) => i.status === 'red' && o.own.includes(name))) results.push(fail(seen, cure));
+  else if (health.status !== 'green') results.push(warn(seen, cure));
+  if (results.length > 0) return results;
+  return [
+    pass(`green, ${count(health.number_of_nodes, 'node')}, ${count(o.own.length, 'index', 'indices')} of TheHive`),
+  ];
+}

@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { clearSnapshotArgs } from '../drivers/cassandra/nodetool.ts';
+import { PIN_FOLDER } from '../drivers/files/walk.ts';
+import { quoteAll } from '../remote/quote.ts';
+import { type Check, type CheckResult, pass, warn } from './check.ts';
+import { onCassandra, onNodes } from './each-node.ts';
+import { age } from './format.ts';
+
+/** A run that lives touches its pins every few seconds. */
+const DEAD_AFTER_MS = 10 * 60_000;
+
+export interface Left {
+  node: string;
+  /** Tags of skep's snapshots. */
+  tags: string[];
+  pins: { folder: string; run: string; idleMs: number }[];
+}
+
+export const leftovers: Check = {
+  id: 'leftovers',
+  title: 'nothing is left of runs that died',
+  needs: 'report',
+  async run(ctx) {
+    const { keyspace } = ctx.topology;
+    const { files } = ctx.connections.cluster;
+    const left: Left[] = [];
+    const failures = await onCassandra(ctx, async ({ agent, node }) => {
+      const { tags } = await agent.call('snapshot.leftovers', { dataDirs: node.dataDirs, keyspace, prefix: 'skep-' });
+      const { pinFolder } = await agent.call('look.commitlog', { commitlogDir: node.commitlogDir });
+      const { runs } = await agent.call('look.pins', { folders: [pinFolder] });
+      left.push({ node: node.name, tags, pins: runs });
+      return [];
+    });
+    const more = await onNodes(ctx, [files.node], async (agent, node) => {
+      const { runs } = await agent.call('look.pins', { folders: [join(files.location, PIN_FOLDER)] });
+      left.push({ node, tags: [], pins: runs });
+      return [];
+    });
+    return [...failures, ...more, ...judgeLeft(left, keyspace)];
+  },
+};
+
+/** What belongs to a run that still touches its pins somewhere is in use, not left. */
+export function judgeLeft(left: readonly Left[], keyspace: string): CheckResult[] {
+  const alive = new Set(left.flatMap((l) => l.pins.filter((p) => p.idleMs < DEAD_AFTER_MS).map((p) => p.run)));
+  const inUse = (tag: string) => [...alive].some((run) => tag.startsWith(`skep-${run}`));
+  const results: CheckResult[] = [];
+  for (const { node, tags, pins } of left) {
+    for (const tag of tags.filter((t) => !inUse(t))) {
+      const cure = `on ${node}: nodetool ${quoteAll(clearSnapshotArgs(tag, keyspace))}`;
+      results.push(warn(`snapshot ${tag} of ${keyspace} is left and keeps its files on the disk`, cure, node));
+    }
+    for (const p of pins.filter((x) => !alive.has(x.run))) {
+      const path = join(p.folder, p.run);
+      results.push(warn(`pins ${path} are left, not touched for ${age(p.idleMs)}`, `on ${node}: rm -r ${path}`, node));
+    }
+  }
+  if (results.length > 0) return results;
+  const running = alive.size === 0 ? '' : `; in use by ${[...alive].join(', ')}`;
+  return [pass(`no snapshot and no pin of a dead run${running}`)];
+}

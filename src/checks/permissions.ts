@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+import { PIN_FOLDER } from '../drivers/files/walk.ts';
+import type { NodeFacts, Space } from '../protocol/methods.ts';
+import { type Check, type CheckContext, type CheckResult, fail, pass, warn } from './check.ts';
+import { onCassandra, onNodes } from './each-node.ts';
+
+export const permissions: Check = {
+  id: 'permissions',
+  title: 'skep may read what it backs up',
+  needs: 'preflight',
+  async run(ctx) {
+    const { files, elasticsearch } = ctx.connections.cluster;
+    return [
+      ...(await onCassandra(ctx, async ({ agent, node }) => {
+        const facts = await agent.call('node.facts', { paths: node.dataDirs }, { signal: ctx.signal });
+        return judgeFolders(node.name, facts, 'data folder');
+      })),
+      ...(await onNodes(ctx, [files.node], async (agent, node) => {
+        const facts = await agent.call('node.facts', { paths: [files.location] }, { signal: ctx.signal });
+        const rights = judgeFolders(node, facts, 'folder of attachments');
+        return rights.some((r) => r.verdict === 'fail') ? rights : [...rights, ...(await lookAtLinks(ctx, facts))];
+      })),
+      ...(await onNodes(ctx, [elasticsearch.staging.node], async (agent, node) => {
+        const paths = [elasticsearch.staging.location];
+        const facts = await agent.call('node.facts', { paths }, { signal: ctx.signal });
+        return judgeFolders(node, facts, 'staging folder of Elasticsearch');
+      })),
+    ];
+  },
+};
+
+async function lookAtLinks(ctx: CheckContext, facts: NodeFacts): Promise<CheckResult[]> {
+  const { node, location } = ctx.connections.cluster.files;
+  return onNodes(ctx, [node], async (agent) => {
+    const look = await agent.call(
+      'look.link',
+      { from: location, into: join(location, PIN_FOLDER) },
+      { signal: ctx.signal },
+    );
+    return judgeLinks(node, facts.user, location, look);
+  });
+}
+
+/** Reading is needed for a backup; writing for pins and for a restore. */
+export function judgeFolders(node: string, agent: Pick<NodeFacts, 'user' | 'space'>, what: string): CheckResult[] {
+  return agent.space.map((s: Space) => {
+    if (!s.exists)
+      return fail(`the ${what} ${s.path} is not there`, `mend the path in skep.yaml, or mount it on ${node}`, { node });
+    const cure = `on ${node}: let ${agent.user} ${s.readable ? 'write' : 'read'} ${s.path}, or set \`ssh.user\` in skep.yaml to its owner`;
+    if (!s.readable) return fail(`${agent.user} may not read the ${what} ${s.path}`, cure, { node });
+    if (!s.writable)
+      return warn(`${agent.user} may read but not write the ${what} ${s.path}: no restore there`, cure, node);
+    return pass(`${agent.user} reads and writes the ${what} ${s.path}`, node);
+  });
+}
+
+/** Without links an attachment that is made and deleted again while the cut is taken can be missed. */
+export function judgeLinks(
+  node: string,
+  user: string,
+  location: string,
+  look: { tried?: string; refused?: string },
+): CheckResult[] {
+  if (look.refused === undefined) return [];
+  const seen = `${user} cannot hard-link attachments in ${location} (${look.refused}): one that is deleted during a backup can be missed`;
+  return [warn(seen, `let skep log in as the owner of the attachments on ${node}: \`ssh.user\` in skep.yaml`, node)];
+}
