@@ -21,7 +21,7 @@ export async function describeKeyspace(cql: Cql, keyspace: string): Promise<Stat
 /** The rows of `system_schema` that tell a reader of commit logs the types of one keyspace. */
 export async function readSchemaRows(cql: Cql, keyspace: string): Promise<Record<string, Record<string, unknown>[]>> {
   const out: Record<string, Record<string, unknown>[]> = {};
-  for (const table of ['tables', 'columns', 'types', 'dropped_columns']) {
+  for (const table of ['tables', 'views', 'columns', 'types', 'dropped_columns']) {
     const rows = await cql.query(`SELECT * FROM system_schema.${table} WHERE keyspace_name = ?`, [keyspace]);
     // Through JSON, so that what is kept in a backup is what the reader gets now.
     out[table] = JSON.parse(JSON.stringify(rows)) as Record<string, unknown>[];
@@ -29,10 +29,10 @@ export async function readSchemaRows(cql: Cql, keyspace: string): Promise<Record
   return out;
 }
 
-/** Ids (32 hexadecimal digits) of the tables of all other keyspaces: mutations of theirs are none of ours. */
+/** Ids (lower case, with dashes) of the tables of all other keyspaces: mutations of theirs are none of ours. */
 export async function foreignTables(cql: Cql, keyspace: string): Promise<string[]> {
   const user = await cql.query('SELECT keyspace_name, id FROM system_schema.tables');
-  return user.filter((r) => r.keyspace_name !== keyspace).map((r) => String(r.id).replaceAll('-', ''));
+  return user.filter((r) => r.keyspace_name !== keyspace).map((r) => String(r.id));
 }
 
 /** Names of the counter tables of a keyspace: a cut cannot hold them. */

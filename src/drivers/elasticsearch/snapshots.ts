@@ -5,6 +5,11 @@ import { type Search, statusOf } from './client.ts';
 /** The name under which skep registers its staging repository. */
 export const STAGING = 'skep-staging';
 
+/** The folder below `staging.location` that holds the snapshots of backups. */
+export function stagingFolder(location: string): string {
+  return `${location}/current`;
+}
+
 /** Registers a folder as a snapshot repository, and has every node verify it. May be repeated. */
 export async function registerRepository(
   search: Search,

@@ -1,8 +1,14 @@
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Where the hard links of a running backup are; never part of what is backed up. */
+/** Where the hard links of a running backup are. */
 export const PIN_FOLDER = '.skep-pins';
+
+/** Where a restore sets the previous files aside. */
+export const UNDO_FOLDER = '.skep-undo';
+
+/** skep's own folders are never part of what is backed up. */
+const OWN = new Set([PIN_FOLDER, UNDO_FOLDER]);
 
 /** Every regular file below `root`, as a path relative to it with `/`; a folder that vanishes meanwhile is left out. */
 export async function* walkFiles(root: string, below = ''): AsyncGenerator<string> {
@@ -16,7 +22,7 @@ export async function* walkFiles(root: string, below = ''): AsyncGenerator<strin
   for await (const e of dir) {
     const path = below === '' ? e.name : `${below}/${e.name}`;
     if (e.isDirectory()) {
-      if (path !== PIN_FOLDER) yield* walkFiles(root, path);
+      if (!OWN.has(path)) yield* walkFiles(root, path);
     } else if (e.isFile()) yield path;
   }
 }

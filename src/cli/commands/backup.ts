@@ -1,0 +1,26 @@
+import type { Command } from 'commander';
+import { backup } from '../../index.ts';
+import { eventRenderer } from '../render/events.ts';
+import { micros, seconds, size } from '../render/size.ts';
+import { clusterOf, type ClusterOptions, onCluster } from '../shared-options.ts';
+import { interruptible } from '../signals.ts';
+
+export function registerBackup(program: Command): void {
+  onCluster(program.command('backup'))
+    .description('take a backup of the running cluster: one instant, published only when it is whole')
+    .option('--dry-run', 'show the plan and change nothing')
+    .addHelpText('after', '\nExamples:\n  skep backup\n  skep backup --dry-run\n  skep backup --json | jq .type')
+    .action(async (o: ClusterOptions & { dryRun?: boolean }) => {
+      const cluster = await clusterOf(o);
+      const emit = eventRenderer(o.json === true);
+      const result = await interruptible((signal) => backup(cluster, { signal, emit, dryRun: o.dryRun === true }));
+      if (!result) return;
+      if (o.json) emit({ type: 'result', command: 'backup', ...result });
+      else {
+        process.stdout.write(
+          `backup ${result.id} complete: everything acknowledged before ${micros(result.T)}\n` +
+            `  ${result.files} files, ${size(result.bytes)}, of which new ${size(result.newBytes)}; ${seconds(result.seconds)}\n`,
+        );
+      }
+    });
+}

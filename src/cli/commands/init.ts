@@ -1,0 +1,15 @@
+import type { Command } from 'commander';
+import { init } from '../../index.ts';
+import { eventRenderer } from '../render/events.ts';
+import { clusterOf, onCluster, type ClusterOptions } from '../shared-options.ts';
+
+export function registerInit(program: Command): void {
+  onCluster(program.command('init'))
+    .description('make the repository that the configuration names')
+    .addHelpText('after', '\nExample:\n  skep init --config skep.yaml')
+    .action(async (o: ClusterOptions) => {
+      const made = await init(await clusterOf(o));
+      if (o.json) eventRenderer(true)({ type: 'result', command: 'init', ...made });
+      else process.stdout.write(`repository ${made.id} made at ${made.location}\n`);
+    });
+}

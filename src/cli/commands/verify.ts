@@ -1,0 +1,43 @@
+import { type Command, Option } from 'commander';
+import { type Finding, SkepError, verify, type VerifyLevel } from '../../index.ts';
+import { eventRenderer } from '../render/events.ts';
+import { size } from '../render/size.ts';
+import { clusterOf, type ClusterOptions, onCluster } from '../shared-options.ts';
+import { interruptible } from '../signals.ts';
+
+export function registerVerify(program: Command): void {
+  onCluster(program.command('verify').argument('[id]', 'a backup (default: all of them)'))
+    .description('check what is stored; exit code 4 when anything is damaged')
+    .addOption(
+      new Option('--level <level>', 'manifests and listings; and the size of every object; and every stored byte')
+        .choices(['structure', 'presence', 'data'])
+        .default('presence'),
+    )
+    .addHelpText('after', '\nExamples:\n  skep verify\n  skep verify latest --level data')
+    .action(async (id: string | undefined, o: ClusterOptions & { level: VerifyLevel }) => {
+      const cluster = await clusterOf(o);
+      const emit = eventRenderer(o.json === true);
+      const report = await interruptible((signal) =>
+        verify(cluster, { ...(id ? { id } : {}), level: o.level, signal, emit }),
+      );
+      if (o.json) emit({ type: 'result', command: 'verify', ...report });
+      else {
+        for (const f of report.findings) process.stdout.write(`${line(f)}\n`);
+        process.stdout.write(
+          `${report.backups.length} backups, ${report.objects} objects, ${size(report.bytes)} at level ${report.level}: ` +
+            `${report.ok ? 'all good' : `${report.findings.length} findings`}\n`,
+        );
+      }
+      if (!report.ok) {
+        throw new SkepError('damage-found', `${report.findings.length} findings at level ${report.level}`, {
+          hint: 'Run `skep backup`: what the cluster still has is stored again; the backups that are named stay damaged.',
+          context: { findings: report.findings.length },
+        });
+      }
+    });
+}
+
+function line(f: Finding): string {
+  const where = f.hits.map((h) => `${h.backup} ${h.node}/${h.store}${h.paths[0] ? ` ${h.paths[0]}` : ''}`).join('; ');
+  return `${f.kind}  ${f.key}  ${f.message}${where ? `  (${where})` : ''}`;
+}

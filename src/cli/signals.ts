@@ -1,0 +1,24 @@
+import { SkepError } from '../index.ts';
+
+/**
+ * Runs work under a signal that the user's Ctrl-C (`cancelled`, exit 130) or a SIGTERM (`terminated`, 143) aborts; the
+ * work cleans up and throws. A second signal ends at once.
+ */
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const stop = (code: 'cancelled' | 'terminated') => () => {
+    if (controller.signal.aborted) process.exit(code === 'cancelled' ? 130 : 143);
+    controller.abort(new SkepError(code, `stopped by a signal`));
+  };
+  const [onInt, onTerm] = [stop('cancelled'), stop('terminated')];
+  process.on('SIGINT', onInt);
+  process.on('SIGTERM', onTerm);
+  process.on('SIGHUP', onTerm);
+  try {
+    return await work(controller.signal);
+  } finally {
+    process.off('SIGINT', onInt);
+    process.off('SIGTERM', onTerm);
+    process.off('SIGHUP', onTerm);
+  }
+}

@@ -1,0 +1,109 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
+import {
+  type CutRules,
+  filterSegments,
+  type FilterStats,
+  type NewSegment,
+  parseTableSchemas,
+  type TimestampParts,
+} from '../commitlog/index.ts';
+import type { SegmentEvidence, Truncation } from '../protocol/methods.ts';
+import { segmentsOf } from './segment-name.ts';
+
+/** Largest segment that is written, and most that the reader holds at once beside the one it reads; in bytes. */
+const SEGMENT_SIZE = 32 * 1024 * 1024;
+
+/** A pinned segment under the name that Cassandra gave it. */
+export interface PinnedBytes {
+  name: string;
+  open(): Promise<Readable>;
+}
+
+/** What the filter needs to know beside the segments; as it crosses the wire and lies in a manifest. */
+export interface FilterRules {
+  /** Decimal µs. */
+  T: string;
+  /** Rows of `system_schema` of the keyspace. */
+  schema?: unknown;
+  /** The node's truncation records. */
+  truncated: readonly Truncation[];
+  /** Ids of the tables of all other keyspaces. */
+  foreign: readonly string[];
+}
+
+/** Reads segments as a restore will, and tells what is in them. Errors: those of the commit log reader. */
+export async function readPinned(
+  segments: readonly PinnedBytes[],
+  rules: FilterRules,
+  signal: AbortSignal,
+): Promise<SegmentEvidence> {
+  return run(segments, rules, signal, () => {});
+}
+
+/**
+ * Writes segments that a plain start replays: only mutations at or before `T`, under ids above `above`, the clock, and
+ * every segment in `folder`. `parts` is for tests that must see the proof fail.
+ */
+export async function writeReplay(
+  segments: readonly PinnedBytes[],
+  rules: FilterRules & { above: string; folder: string; parts?: TimestampParts },
+  signal: AbortSignal,
+): Promise<{ evidence: SegmentEvidence; written: string[] }> {
+  const there = segmentsOf(await readdir(rules.folder)).map((s) => s.id);
+  const floor = [BigInt(rules.above), BigInt(Date.now()), ...there].reduce((a, b) => (a > b ? a : b));
+  const written: string[] = [];
+  const evidence = await run(
+    segments,
+    rules,
+    signal,
+    async (s) => {
+      await writeFile(join(rules.folder, s.name), s.bytes, { flag: 'wx', mode: 0o640 });
+      written.push(s.name);
+    },
+    floor,
+  );
+  return { evidence, written };
+}
+
+async function run(
+  segments: readonly PinnedBytes[],
+  rules: FilterRules & { parts?: TimestampParts },
+  signal: AbortSignal,
+  write: (s: NewSegment) => Promise<void> | void,
+  floor = 0n,
+): Promise<SegmentEvidence> {
+  const sources = segments.map((s) => ({ name: s.name, read: async () => buffer(await s.open()) }));
+  let id = floor;
+  const stats = await filterSegments(
+    { ...cutRules(rules), segments: sources, signal },
+    { nextId: () => ++id, segmentSize: SEGMENT_SIZE, write },
+  );
+  return evidenceOf(stats);
+}
+
+function cutRules(rules: FilterRules & { parts?: TimestampParts }): CutRules {
+  return {
+    schema: parseTableSchemas(rules.schema),
+    foreign: new Set(rules.foreign),
+    T: BigInt(rules.T),
+    truncatedAt: new Map(
+      rules.truncated.map((t) => [t.table, { segmentId: BigInt(t.segment), position: t.position, atMs: undefined }]),
+    ),
+    ...(rules.parts ? { parts: rules.parts } : {}),
+  };
+}
+
+function evidenceOf(s: FilterStats): SegmentEvidence {
+  return {
+    read: s.entries,
+    kept: s.kept + s.partly,
+    afterT: s.after,
+    truncated: s.truncated,
+    foreign: s.foreign,
+    unsynced: s.unsynced.atOrBeforeT,
+    ...(s.newest === undefined ? {} : { newest: String(s.newest) }),
+  };
+}

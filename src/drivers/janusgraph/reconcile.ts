@@ -1,0 +1,100 @@
+import type { Search } from '../elasticsearch/client.ts';
+import { deleteDocuments } from '../elasticsearch/delete-documents.ts';
+import { SkepError } from '../../errors.ts';
+import type { Graph } from './client.ts';
+
+const BATCH = 1000;
+
+/** Instances that were open at the cut look open after a restore; one with a fixed id would then refuse to start. */
+const CLOSE_STALE = `
+graph.tx().rollback()
+mgmt = graph.openManagement()
+stale = mgmt.getOpenInstances().findAll { !it.endsWith('(current)') }
+stale.each { mgmt.forceCloseInstance(it) }
+mgmt.commit()
+stale.size()`;
+
+/** Every vertex, as the id of its document. */
+const VERTICES = `
+graph.tx().rollback()
+g.V().id().map { org.janusgraph.util.encoding.LongEncoding.encode(it.get()) }`;
+
+const COUNT = `
+graph.tx().rollback()
+g.V().count()`;
+
+const REINDEX = `
+graph.tx().rollback()
+mgmt = graph.openManagement()
+metrics = mgmt.updateIndex(mgmt.getGraphIndex(mixedIndex), SchemaAction.REINDEX).get()
+mgmt.commit()
+metrics == null ? -1L : metrics.getCustom('adds')`;
+
+/** Closes instances that are only left over from the time of the backup; returns how many. May be repeated. */
+export async function closeStaleInstances(graph: Graph): Promise<number> {
+  return Number((await graph.run(CLOSE_STALE))[0] ?? 0);
+}
+
+export interface Reconciled {
+  vertices: number;
+  /** Documents without a vertex, removed. */
+  ghosts: number;
+  /** Documents that JanusGraph wrote again. */
+  reindexed: number;
+}
+
+/**
+ * Makes the index follow the graph: documents without a vertex are removed, all vertices are indexed again by
+ * JanusGraph itself. The graph is the truth. May be repeated.
+ */
+export async function reconcile(graph: Graph, search: Search, index: string, mixedIndex: string): Promise<Reconciled> {
+  const vertices = new Set<string>();
+  for await (const id of graph.stream(VERTICES)) vertices.add(String(id));
+  // The driver ends a stream without an error when its socket closes: half of a graph must not make ghosts of the rest.
+  const count = Number((await graph.run(COUNT))[0]);
+  if (count !== vertices.size) {
+    throw new SkepError('janusgraph-failed', `read ${vertices.size} of ${count} vertices`, { retryable: true });
+  }
+  const ghosts = await removeGhosts(search, index, vertices);
+  const adds = Number((await graph.run(REINDEX, { mixedIndex }))[0] ?? 0);
+  await search.request('POST', `/${index}/_refresh`);
+  return { vertices: vertices.size, ghosts, reindexed: adds };
+}
+
+async function removeGhosts(search: Search, index: string, vertices: ReadonlySet<string>): Promise<number> {
+  let ghosts = 0;
+  await search.request('POST', `/${index}/_refresh`);
+  for await (const ids of documentIds(search, index)) {
+    const gone = ids.filter((id) => !vertices.has(id));
+    if (gone.length > 0) {
+      await deleteDocuments(
+        search,
+        gone.map((id) => ({ index, id })),
+      );
+    }
+    ghosts += gone.length;
+  }
+  return ghosts;
+}
+
+/** Ids of all documents of an index, in batches. */
+async function* documentIds(search: Search, index: string): AsyncGenerator<string[]> {
+  interface Page {
+    _scroll_id: string;
+    hits: { hits: { _id: string }[] };
+  }
+  let page = await search.request<Page>('POST', `/${index}/_search`, {
+    query: { scroll: '5m' },
+    body: { size: BATCH, _source: false, sort: ['_doc'] },
+  });
+  try {
+    while (page.hits.hits.length > 0) {
+      yield page.hits.hits.map((h) => h._id);
+      page = await search.request<Page>('POST', '/_search/scroll', {
+        body: { scroll: '5m', scroll_id: page._scroll_id },
+      });
+    }
+  } finally {
+    await search.request('DELETE', '/_search/scroll', { body: { scroll_id: page._scroll_id } });
+  }
+}

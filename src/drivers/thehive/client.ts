@@ -1,0 +1,58 @@
+import { readFile } from 'node:fs/promises';
+import { Agent, request } from 'node:https';
+import { request as plainRequest } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ClusterConfig } from '../../config/schema.ts';
+import { readSecret } from '../../config/secrets.ts';
+import { SkepError } from '../../errors.ts';
+
+/** TheHive's administration interface, as far as a restore needs it. */
+export interface TheHive {
+  /** Has TheHive index every entity of an index again, in the background. Source: vendor's administration guide. */
+  reindex(name: string): Promise<void>;
+}
+
+/** Waits until TheHive answers. Errors: `config-invalid`, `command-failed` after five minutes of silence. */
+export async function openTheHive(cluster: ClusterConfig, signal: AbortSignal): Promise<TheHive> {
+  const c = cluster.index.thehive;
+  if (!c) throw new SkepError('config-invalid', 'index.thehive is missing');
+  const key = await readSecret(c.api_key, 'index.thehive.api_key');
+  const agent = c.ca_file ? new Agent({ ca: await readFile(c.ca_file) }) : undefined;
+  const call = (method: string, path: string) => send(new URL(path, c.url), method, key, agent, signal);
+  const deadline = Date.now() + 300_000;
+  for (;;) {
+    const status = await call('GET', '/api/v1/status/public').catch(() => 0);
+    if (status === 200) break;
+    if (Date.now() > deadline) throw new SkepError('command-failed', `TheHive does not answer at ${c.url}`);
+    await delay(1000, undefined, { signal });
+  }
+  return {
+    async reindex(name) {
+      const status = await call('POST', `/api/v1/admin/index/${encodeURIComponent(name)}/reindex`);
+      if (status >= 200 && status < 300) return;
+      throw new SkepError('command-failed', `TheHive refused to index ${name} again: status ${status}`, {
+        hint: 'The key of index.thehive.api_key must be that of a platform administrator.',
+      });
+    },
+  };
+}
+
+async function send(
+  url: URL,
+  method: string,
+  key: string,
+  agent: Agent | undefined,
+  signal: AbortSignal,
+): Promise<number> {
+  const open = url.protocol === 'https:' ? request : plainRequest;
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${key}` };
+    const r = open(url, { method, headers, signal, timeout: 30_000, ...(agent ? { agent } : {}) }, (answer) => {
+      buffer(answer).then(() => resolve(answer.statusCode ?? 0), reject);
+    });
+    r.on('timeout', () => r.destroy(new Error('no answer in time')));
+    r.on('error', reject);
+    r.end();
+  });
+}

@@ -1,0 +1,326 @@
+import { hostname } from 'node:os';
+import type { ClusterConfig } from '../config/schema.ts';
+import { describeFinding, type EvidenceFinding, worthAnotherTry } from '../cut/evidence.ts';
+import { discover } from '../discovery/discover.ts';
+import type { Topology } from '../discovery/topology.ts';
+import { describeKeyspace, foreignTables, readSchemaRows } from '../drivers/cassandra/schema.ts';
+import { stagingFolder } from '../drivers/elasticsearch/snapshots.ts';
+import { SkepError, toSkepError } from '../errors.ts';
+import type { Emit } from '../events.ts';
+import type { Captured, Results } from '../protocol/methods.ts';
+import { type Manifest, type ManifestPart, newBackupId, type Repository } from '../repository/index.ts';
+import { VERSION } from '../version.ts';
+import { preflight } from './preflight.ts';
+import { readSeqNos, removeOlderSnapshots, type SearchSnapshot, snapshotSearch } from './capture-search.ts';
+import { Cleanup } from './cleanup.ts';
+import { agentOf, connect, type Connections, disconnect, onCassandraNodes } from './connections.ts';
+import type { Details } from './details.ts';
+import { checkOwner, openOwnRepository } from './open-repository.ts';
+import { stage } from './stage.ts';
+import { cutFindings, linger, nodeOf, type OpenCut, openCut, truncationFindings } from './take-cut.ts';
+
+export interface BackupOptions {
+  signal: AbortSignal;
+  emit: Emit;
+  dryRun?: boolean;
+}
+
+export interface BackupResult {
+  id: string;
+  /** Decimal µs. */
+  T: string;
+  seconds: number;
+  files: number;
+  bytes: number;
+  newBytes: number;
+  lingerSeconds: number;
+  attempts: number;
+}
+
+/**
+ * Takes one backup of the whole cluster and publishes it; undefined for a dry run. Whatever fails, nothing is published
+ * and snapshots, pins and lease are given back. Source: DESIGN 4.
+ */
+export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promise<BackupResult | undefined> {
+  const repository = await openOwnRepository(cluster);
+  const run = newBackupId();
+  const log = repository.runLog(run);
+  const cleanup = new Cleanup();
+  const emit: Emit = (event) => {
+    if (event.type !== 'progress') log.write({ at: new Date().toISOString(), ...event });
+    opts.emit(event);
+  };
+  const startedAt = new Date();
+  emit({ type: 'run-started', command: 'backup', run, cluster: cluster.name });
+  try {
+    const c = await connect(cluster, opts.signal);
+    cleanup.add('connections', () => disconnect(c));
+    const topology = await stage(emit, 'discover', 'asking the nodes what they are', async () => {
+      const found = await discover(cluster, c.cql);
+      await checkOwner(repository, found);
+      await preflight(c, found, opts);
+      return found;
+    });
+    if (opts.dryRun) {
+      emit({ type: 'plan', steps: plan(cluster, topology) });
+      return undefined;
+    }
+    const lease = await repository.acquireLease('write', { run, host: hostname(), pid: process.pid });
+    cleanup.add('lease', () => lease.release());
+    cleanup.add('staged objects', () => repository.discardRun(run));
+    const work = { c, run, repository, topology, cleanup, emit, signal: opts.signal };
+    const { parts, details, attempts } = await capture(work);
+    const manifest = await stage(emit, 'publish', 'checking what was written, publishing the manifest', () =>
+      repository.publish(
+        {
+          id: run,
+          startedAt: startedAt.toISOString(),
+          finishedAt: new Date().toISOString(),
+          consistency: 'cut',
+          cutMicros: details.cut.T,
+          parts,
+          details: JSON.parse(JSON.stringify(details)) as Manifest['details'],
+        },
+        { lease, signal: opts.signal },
+      ),
+    );
+    return summarize(manifest, details, attempts, startedAt);
+  } catch (e) {
+    const error = toSkepError(opts.signal.aborted && opts.signal.reason instanceof SkepError ? opts.signal.reason : e);
+    emit({ type: 'error', error: error.toJSON() });
+    throw error;
+  } finally {
+    await cleanup.runAll(emit);
+    await log.flush();
+  }
+}
+
+interface Work {
+  c: Connections;
+  run: string;
+  repository: Repository;
+  topology: Topology;
+  cleanup: Cleanup;
+  emit: Emit;
+  signal: AbortSignal;
+}
+
+interface CapturedAll {
+  parts: ManifestPart[];
+  details: Details;
+  attempts: number;
+}
+
+async function capture(w: Work): Promise<CapturedAll> {
+  const { c, emit, signal } = w;
+  const { files } = c.cluster;
+  const filesAgent = agentOf(c.agents, files.node);
+  const filesTarget = { repository: c.cluster.repository, run: w.run, writer: `${files.node}-files` };
+  w.cleanup.add('attachment pins', () => filesAgent.call('files.stop', { run: w.run }));
+  await stage(emit, 'files', 'attachments, first pass', () =>
+    filesAgent.call(
+      'files.start',
+      { target: filesTarget, location: files.location, pollMs: files.poll },
+      {
+        signal,
+        onProgress: (p) => emit({ type: 'progress', node: files.node, store: 'files', stage: 'pass 1', ...p }),
+      },
+    ),
+  );
+  const [firstCql] = [...c.cql.values()];
+  if (!firstCql) throw new SkepError('topology-mismatch', 'the cluster has no Cassandra node');
+  const schema: Details['schema'] = {
+    statements: await describeKeyspace(firstCql, c.cluster.cassandra.keyspace),
+    rows: (await readSchemaRows(firstCql, c.cluster.cassandra.keyspace)) as Details['schema']['rows'],
+    foreign: await foreignTables(firstCql, c.cluster.cassandra.keyspace),
+  };
+  const { cut, search, cassandra, attempts } = await cutUntilGood(w, schema);
+  const filesDone = await stage(emit, 'files-2', 'attachments, second pass', () =>
+    filesAgent.call('files.finish', { target: filesTarget }, { signal }),
+  );
+  for (const path of filesDone.mismatched) {
+    emit({ type: 'warning', text: `${path}: its content is not what its name says`, context: { path } });
+  }
+  const searchDone = await stage(emit, 'elasticsearch', 'storing the elasticsearch snapshot', async () => {
+    await removeOlderSnapshots(c, search.name);
+    const { staging } = c.cluster.elasticsearch;
+    const target = { repository: c.cluster.repository, run: w.run, writer: `${staging.node}-elasticsearch` };
+    const onProgress = (p: object) =>
+      emit({ type: 'progress', node: staging.node, store: 'elasticsearch', stage: 'store', files: 0, bytes: 0, ...p });
+    return agentOf(c.agents, staging.node).call(
+      'capture.tree',
+      { target, folder: stagingFolder(staging.location) },
+      { signal, onProgress },
+    );
+  });
+  // The snapshot stays in staging: the next one needs only what is new since.
+  w.cleanup.add('elasticsearch snapshot', () => Promise.resolve());
+  await w.cleanup.runNow('attachment pins');
+  const parts = [
+    ...[...cassandra].map(([node, r]) => part(node, 'cassandra', r)),
+    part(c.cluster.elasticsearch.staging.node, 'elasticsearch', searchDone),
+    part(files.node, 'files', filesDone),
+  ];
+  const details: Details = {
+    skep: VERSION,
+    topology: cut.topology,
+    schema,
+    cut: {
+      T: String(cut.T),
+      attempts,
+      lingerMs: c.cluster.cut.linger,
+      clocks: cut.clocks,
+      snapshots: cut.snapshots,
+      segments: [...cassandra].map(([node, r]) => ({ node, ids: r.ids, evidence: { ...r.evidence } })),
+      truncated: Object.fromEntries(cut.truncated),
+    },
+    search: search.details,
+    files: { pinned: filesDone.pinned, mismatched: filesDone.mismatched },
+  };
+  return { parts, details, attempts };
+}
+
+interface GoodCut {
+  cut: OpenCut;
+  search: SearchSnapshot;
+  cassandra: Map<string, Results['capture.segments'] & { ids: string[] }>;
+  attempts: number;
+}
+
+/** Takes the cut until its evidence is whole, at most `cut.attempts` times. Errors: `cut-refused`, and of its parts. */
+async function cutUntilGood(w: Work, schema: Details['schema']): Promise<GoodCut> {
+  const limit = w.c.cluster.cut.attempts;
+  for (let attempt = 1; ; attempt++) {
+    const { findings, ...good } = await tryCut(w, schema, attempt);
+    await releaseCut(w);
+    if (findings.length === 0) return { ...good, attempts: attempt };
+    const text = findings.map(describeFinding).join('; ');
+    if (attempt >= limit || !worthAnotherTry(findings)) {
+      throw new SkepError('cut-refused', `no cut in ${attempt} ${attempt === 1 ? 'try' : 'tries'}: ${text}`, {
+        context: { attempts: attempt, findings },
+      });
+    }
+    w.emit({ type: 'warning', text: `the cut is taken again: ${text}`, context: { attempt, findings } });
+    await w.cleanup.runNow('elasticsearch snapshot');
+  }
+}
+
+async function tryCut(
+  w: Work,
+  schema: Details['schema'],
+  attempt: number,
+): Promise<Omit<GoodCut, 'attempts'> & { findings: EvidenceFinding[] }> {
+  const { c, emit, run } = w;
+  const before = await readSeqNos(c);
+  // One failure stops the other parts of this try at once.
+  const failed = new AbortController();
+  const signal = AbortSignal.any([w.signal, failed.signal]);
+  const cut = await openCut(c, { run, attempt, topology: w.topology, signal, emit, cleanup: w.cleanup });
+  const findings = await truncationFindings(c, cut);
+  const together = [
+    snapshotSearch(c, { run, attempt, T: cut.T, before, signal, emit, cleanup: w.cleanup }),
+    captureSnapshots(w, cut, signal),
+    stage(emit, 'linger', 'letting commits that were in flight end', () => linger(c, cut, signal)),
+  ] as const;
+  for (const p of together) p.catch((e) => failed.abort(e));
+  const settled = await Promise.allSettled(together);
+  if (failed.signal.aborted) throw failed.signal.reason;
+  const search = (settled[0] as PromiseFulfilledResult<SearchSnapshot>).value;
+  const cassandra = await stage(emit, 'segments', 'storing and reading the commit log segments', () =>
+    onCassandraNodes(c, async (agent, node) => {
+      const { segments } = await agent.call('pin.list', { run });
+      const done = await agent.call(
+        'capture.segments',
+        {
+          target: cassandraTarget(w, node),
+          T: String(cut.T),
+          schema: schema.rows,
+          truncated: cut.truncated.get(node) ?? [],
+          foreign: schema.foreign,
+        },
+        { signal },
+      );
+      return { ...done, ids: segments.map((s) => s.id) };
+    }),
+  );
+  findings.push(...(await cutFindings(c, cut, run)));
+  for (const [node, { evidence }] of cassandra) {
+    if (evidence.unsynced > 0) findings.push({ kind: 'unsynced-tail', node, mutations: evidence.unsynced });
+  }
+  return { cut, search, cassandra, findings };
+}
+
+function captureSnapshots(w: Work, cut: OpenCut, signal: AbortSignal): Promise<unknown> {
+  const { keyspace } = w.c.cluster.cassandra;
+  return stage(w.emit, 'sstables', 'storing the snapshots', () =>
+    onCassandraNodes(w.c, (agent, node) =>
+      agent.call(
+        'capture.cassandra',
+        {
+          target: cassandraTarget(w, node),
+          dataDirs: nodeOf(cut.topology, node).dataDirs,
+          keyspace,
+          tag: cut.tag,
+          tables: cut.topology.tables,
+        },
+        {
+          signal,
+          onProgress: (p) => w.emit({ type: 'progress', node, store: 'cassandra', stage: 'sstables', ...p }),
+        },
+      ),
+    ),
+  );
+}
+
+/** Snapshots and pins of a try are given back as soon as their bytes are stored. */
+async function releaseCut(w: Work): Promise<void> {
+  for (const n of w.topology.nodes) {
+    await w.cleanup.runNow(`snapshot on ${n.name}`);
+    await w.cleanup.runNow(`pins on ${n.name}`);
+  }
+}
+
+function cassandraTarget(w: Work, node: string) {
+  return { repository: w.c.cluster.repository, run: w.run, writer: `${node}-cassandra` };
+}
+
+function part(node: string, store: string, r: Captured): ManifestPart {
+  const { root, inventory, files, bytes } = r.listing;
+  return { node, store, root, inventory, files, bytes, newBytes: r.newBytes };
+}
+
+function summarize(manifest: Manifest, details: Details, attempts: number, startedAt: Date): BackupResult {
+  const sum = (of: (p: ManifestPart) => number) => manifest.parts.reduce((n, p) => n + of(p), 0);
+  return {
+    id: manifest.id,
+    T: details.cut.T,
+    seconds: Math.round((Date.now() - startedAt.getTime()) / 100) / 10,
+    files: sum((p) => p.files),
+    bytes: sum((p) => p.bytes),
+    newBytes: sum((p) => p.newBytes),
+    lingerSeconds: details.cut.lingerMs / 1000,
+    attempts,
+  };
+}
+
+function plan(cluster: ClusterConfig, topology: Topology): { text: string; changes: boolean }[] {
+  const nodes = topology.nodes.map((n) => n.name).join(', ');
+  const { keyspace } = topology;
+  return [
+    { text: `store new attachments of ${cluster.files.location} (${cluster.files.node})`, changes: false },
+    { text: `pin the commit log on ${nodes}: hard links, removed at the end`, changes: true },
+    {
+      text: `nodetool snapshot of ${keyspace} (${topology.tables.length} tables) on ${nodes}, cleared at the end`,
+      changes: true,
+    },
+    { text: `choose T, then wait ${cluster.cut.linger / 1000} s for commits in flight`, changes: false },
+    {
+      text: `elasticsearch snapshot of ${cluster.elasticsearch.index} and ${cluster.elasticsearch.audits}`,
+      changes: true,
+    },
+    {
+      text: `store snapshots, segments and attachments in ${cluster.repository}, publish the manifest`,
+      changes: false,
+    },
+  ];
+}

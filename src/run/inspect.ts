@@ -1,0 +1,86 @@
+import type { ClusterConfig } from '../config/schema.ts';
+import { SkepError } from '../errors.ts';
+import type { Emit } from '../events.ts';
+import type { BackupSummary, Manifest, VerifyLevel, VerifyReport } from '../repository/index.ts';
+import { type Cut, type Details, parseDetails } from './details.ts';
+import { openOwnRepository } from './open-repository.ts';
+
+/** Every backup of the cluster's repository, newest first; damaged ones are told, not hidden. */
+export async function list(cluster: ClusterConfig): Promise<BackupSummary[]> {
+  return (await openOwnRepository(cluster)).list();
+}
+
+/** One backup in full, without the rows of the schema. */
+export interface ShownBackup extends Omit<Manifest, 'details'> {
+  skep: string;
+  cut: Cut;
+  topology: Details['topology'];
+  search: {
+    version: string;
+    indices: { name: string; docs: number }[];
+    snapshot: string;
+    startedMs: number;
+    endedMs: number;
+  };
+  files: Details['files'];
+}
+
+/** What one backup holds, and the evidence for its cut. Errors: `backup-unknown`, `manifest-damaged`. */
+export async function show(cluster: ClusterConfig, id: string): Promise<ShownBackup> {
+  const repository = await openOwnRepository(cluster);
+  const { details: raw, ...manifest } = await repository.readManifest(await resolveId(cluster, id));
+  const details = parseDetails(raw, id);
+  const { version, indices, audits, snapshot, startedMs, endedMs } = details.search;
+  return {
+    ...manifest,
+    skep: details.skep,
+    cut: details.cut,
+    topology: details.topology,
+    search: {
+      version,
+      indices: [...indices, ...audits].map((i) => ({ name: i.name, docs: i.docs })),
+      snapshot,
+      startedMs,
+      endedMs,
+    },
+    files: details.files,
+  };
+}
+
+/** Checks what is stored of one backup, or of all. Findings are in the report; the caller decides about its exit code. */
+export async function verify(
+  cluster: ClusterConfig,
+  opts: { id?: string; level: VerifyLevel; signal: AbortSignal; emit: Emit },
+): Promise<VerifyReport> {
+  const repository = await openOwnRepository(cluster);
+  return repository.verify({
+    level: opts.level,
+    ...(opts.id ? { ids: [await resolveId(cluster, opts.id)] } : {}),
+    signal: opts.signal,
+    onProgress: (p) =>
+      opts.emit({
+        type: 'progress',
+        node: 'repository',
+        store: 'objects',
+        stage: opts.level,
+        files: p.objects,
+        totalFiles: p.objectsTotal,
+        bytes: p.bytes,
+        totalBytes: p.bytesTotal,
+      }),
+  });
+}
+
+/** `latest`, a whole id, or the beginning of exactly one. Errors: `backup-unknown`. */
+export async function resolveId(cluster: ClusterConfig, text: string): Promise<string> {
+  const all = await list(cluster);
+  if (text === 'latest') {
+    const newest = all.find((b) => b.state === 'complete');
+    if (newest) return newest.id;
+    throw new SkepError('backup-unknown', 'the repository has no complete backup');
+  }
+  const found = all.filter((b) => b.id.startsWith(text));
+  if (found.length === 1) return (found[0] as BackupSummary).id;
+  const why = found.length === 0 ? `no backup is called ${text}` : `${found.length} backups begin with ${text}`;
+  throw new SkepError('backup-unknown', why, { context: { id: text } });
+}

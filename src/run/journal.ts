@@ -1,0 +1,117 @@
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { SkepError } from '../errors.ts';
+
+const journalSchema = z.object({
+  run: z.string(),
+  backup: z.string(),
+  cluster: z.string(),
+  startedAt: z.string(),
+  done: z.array(z.string()),
+  /** What later steps and an undo need to know of earlier ones. */
+  facts: z.record(z.string(), z.json()),
+  finished: z.boolean(),
+});
+type State = z.output<typeof journalSchema>;
+
+/** Where this machine keeps what a command must remember when it is killed. */
+export function stateFolder(env: NodeJS.ProcessEnv = process.env): string {
+  return env.SKEP_STATE ?? join(env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'skep');
+}
+
+/** What a restore has done, on disk before the next step begins: a killed restore goes on where it stopped. */
+export class Journal {
+  readonly #file: string;
+  #state: State;
+
+  private constructor(file: string, state: State) {
+    this.#file = file;
+    this.#state = state;
+  }
+
+  /**
+   * The unfinished restore of this backup into this cluster, or a new one. An unfinished restore of *another* backup is
+   * `restore-failed`: the cluster is between two states.
+   */
+  static async open(o: { folder: string; cluster: string; backup: string; run: string }): Promise<Journal> {
+    const file = join(o.folder, `restore-${o.cluster}.json`);
+    const old = await read(file);
+    if (old && !old.finished) {
+      if (old.backup !== o.backup) {
+        throw new SkepError('restore-failed', `a restore of ${old.backup} was begun and has not ended`, {
+          hint: `Run \`skep restore ${old.backup}\` to the end first.`,
+          context: { journal: file, done: old.done },
+        });
+      }
+      return new Journal(file, old);
+    }
+    if (old) await rename(file, join(o.folder, `restore-${o.cluster}-${old.run}.json`));
+    const startedAt = new Date().toISOString();
+    return new Journal(file, { ...o, startedAt, done: [], facts: {}, finished: false });
+  }
+
+  get run(): string {
+    return this.#state.run;
+  }
+
+  get resumed(): boolean {
+    return this.#state.done.length > 0;
+  }
+
+  fact(name: string): unknown {
+    return this.#state.facts[name];
+  }
+
+  async setFact(name: string, value: z.core.util.JSONType): Promise<void> {
+    this.#state.facts[name] = value;
+    await this.#save();
+  }
+
+  isDone(step: string): boolean {
+    return this.#state.done.includes(step);
+  }
+
+  async markDone(step: string): Promise<void> {
+    this.#state.done.push(step);
+    await this.#save();
+  }
+
+  async finish(): Promise<void> {
+    this.#state.finished = true;
+    await this.#save();
+  }
+
+  async #save(): Promise<void> {
+    const folder = dirname(this.#file);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const next = `${this.#file}.next`;
+    const h = await open(next, 'w', 0o600);
+    try {
+      await h.writeFile(`${JSON.stringify(this.#state, undefined, 2)}\n`);
+      await h.sync();
+    } finally {
+      await h.close();
+    }
+    await rename(next, this.#file);
+    const d = await open(folder);
+    await d.sync().finally(() => d.close());
+  }
+}
+
+async function read(file: string): Promise<State | undefined> {
+  const text = await readFile(file, 'utf8').catch((e) => {
+    if (e.code === 'ENOENT') return undefined;
+    throw e;
+  });
+  if (text === undefined) return undefined;
+  try {
+    return journalSchema.parse(JSON.parse(text));
+  } catch (e) {
+    throw new SkepError('restore-failed', `the journal ${file} cannot be read`, {
+      hint: 'Find out by hand how far that restore came, then move the journal away.',
+      cause: e,
+    });
+  }
+}

@@ -1,0 +1,138 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type IndexState, readIndices } from '../drivers/elasticsearch/indices.ts';
+import { type Graph, openGraph } from '../drivers/janusgraph/client.ts';
+import { closeStaleInstances, reconcile } from '../drivers/janusgraph/reconcile.ts';
+import { openTheHive } from '../drivers/thehive/client.ts';
+import { SkepError } from '../errors.ts';
+import type { Connections } from './connections.ts';
+import type { Details } from './details.ts';
+
+export interface ReconcileResult {
+  mode: 'janusgraph' | 'thehive' | 'none';
+  /** Documents without a vertex, removed. */
+  ghosts: number;
+  /** Documents written again. */
+  reindexed: number;
+}
+
+const READY_MS = 300_000;
+/** An index that takes no write for so long has been written to the end. */
+const QUIET_MS = 30_000;
+
+/** Makes the index follow the graph in the configured way, then compares its settings and mapping with the backup's. */
+export async function reconcileIndex(c: Connections, details: Details, signal: AbortSignal): Promise<ReconcileResult> {
+  const mode = c.cluster.index.reconcile;
+  let result: ReconcileResult = { mode, ghosts: 0, reindexed: 0 };
+  if (mode === 'janusgraph') result = { mode, ...(await byJanusGraph(c, details, signal)) };
+  else if (mode === 'thehive') result = { mode, ...(await byTheHive(c, details, signal)) };
+  const live = await readIndices(c.search, c.cluster.elasticsearch.index);
+  for (const wanted of details.search.indices)
+    checkShape(
+      wanted,
+      live.find((i) => i.name === wanted.name),
+    );
+  return result;
+}
+
+async function byJanusGraph(c: Connections, details: Details, signal: AbortSignal) {
+  const config = c.cluster.index.janusgraph;
+  const graph = await openWhenReady(c, signal);
+  try {
+    await closeStaleInstances(graph);
+    let [ghosts, reindexed] = [0, 0];
+    for (const index of details.search.indices) {
+      const done = await reconcile(graph, c.search, index.name, config?.mixed_index ?? 'global');
+      ghosts += done.ghosts;
+      reindexed += done.reindexed;
+    }
+    return { ghosts, reindexed };
+  } finally {
+    await graph.close();
+  }
+}
+
+async function openWhenReady(c: Connections, signal: AbortSignal): Promise<Graph> {
+  const deadline = Date.now() + READY_MS;
+  for (;;) {
+    try {
+      return await openGraph(c.cluster);
+    } catch (e) {
+      if (!(e instanceof SkepError && e.retryable) || Date.now() > deadline) throw e;
+      await delay(1000, undefined, { signal });
+    }
+  }
+}
+
+/**
+ * TheHive's own reindex, which runs in the background and does not say when it is done: it is taken as done when the
+ * index has taken no write for a while. It does not remove documents whose entity is gone.
+ */
+async function byTheHive(c: Connections, details: Details, signal: AbortSignal) {
+  const thehive = await openTheHive(c.cluster, signal);
+  let reindexed = 0;
+  for (const index of details.search.indices) {
+    const before = await writesOf(c, index.name);
+    await thehive.reindex(index.name.replace(/^thehive_/, ''));
+    reindexed += (await quietWrites(c, index.name, signal)) - before;
+  }
+  return { ghosts: 0, reindexed };
+}
+
+async function quietWrites(c: Connections, index: string, signal: AbortSignal): Promise<number> {
+  let last = -1;
+  for (;;) {
+    const now = await writesOf(c, index);
+    if (now === last) return now;
+    last = now;
+    await delay(QUIET_MS, undefined, { signal });
+  }
+}
+
+async function writesOf(c: Connections, index: string): Promise<number> {
+  const r = await c.search.request<{ _all: { primaries: { indexing: { index_total: number } } } }>(
+    'GET',
+    `/${index}/_stats/indexing`,
+  );
+  return r._all.primaries.indexing.index_total;
+}
+
+/** Settings that say where and when an index was made, not how it behaves. */
+const INCIDENTAL = new Set([
+  'uuid',
+  'creation_date',
+  'creation_date_string',
+  'version',
+  'provided_name',
+  'resize',
+  'routing',
+  'history',
+  'blocks',
+  'lifecycle',
+  'priority',
+]);
+
+function checkShape(wanted: IndexState, live: IndexState | undefined): void {
+  const name = wanted.name;
+  if (!live) throw new SkepError('restore-failed', `elasticsearch has no index ${name} after the restore`);
+  const settings = (i: IndexState) =>
+    stable(Object.fromEntries(Object.entries(i.settings).filter(([k]) => !INCIDENTAL.has(k))));
+  const differs = [
+    ...(settings(wanted) === settings(live) ? [] : ['settings']),
+    ...(stable(wanted.mappings) === stable(live.mappings) ? [] : ['mapping']),
+    ...(stable(wanted.aliases) === stable(live.aliases) ? [] : ['aliases']),
+  ];
+  if (differs.length === 0) return;
+  throw new SkepError('restore-failed', `${name} came back with other ${differs.join(' and ')} than the backup has`, {
+    hint: `Compare \`GET ${name}\` with \`skep show --json\`; the index must be made again with the backup's mapping.`,
+    context: { index: name, differs },
+  });
+}
+
+/** JSON with sorted keys. */
+function stable(value: unknown): string {
+  return JSON.stringify(value, (_k, v: unknown) =>
+    v !== null && typeof v === 'object' && !Array.isArray(v)
+      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : v,
+  );
+}

@@ -1,0 +1,158 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Search } from '../drivers/elasticsearch/client.ts';
+import { type IndexState, readIndices } from '../drivers/elasticsearch/indices.ts';
+import {
+  awaitSnapshot,
+  registerRepository,
+  startSnapshot,
+  unregisterRepository,
+} from '../drivers/elasticsearch/snapshots.ts';
+import { SkepError } from '../errors.ts';
+import type { Connections } from './connections.ts';
+import type { Details } from './details.ts';
+
+const BESIDE = 'skep-restored-';
+/** Settings that belong to one index as an object, or that Elasticsearch sets itself. */
+const LIFECYCLE = ['index.lifecycle.*'];
+
+/** A snapshot of what is there now, into a repository of its own that is kept for undo. May be repeated. */
+export async function snapshotSearchForUndo(c: Connections, run: string, signal: AbortSignal): Promise<boolean> {
+  const { index, audits, staging } = c.cluster.elasticsearch;
+  const live = [...(await readIndices(c.search, index)), ...(await readIndices(c.search, audits))].map((i) => i.name);
+  if (live.length === 0) return false;
+  const name = repositoryName('undo', run);
+  await registerRepository(c.search, name, `${staging.location}/undo-${run}`);
+  // A name of its own for each try: an interrupted one may be half there.
+  const snapshot = `undo-${Date.now()}`;
+  await startSnapshot(c.search, name, snapshot, live);
+  await awaitSnapshot(c.search, name, snapshot, live, { signal });
+  return true;
+}
+
+/** Folder below the staging folder into which the backup's snapshot is laid out. */
+export function restoreFolder(c: Connections, run: string): string {
+  return `${c.cluster.elasticsearch.staging.location}/restore-${run}`;
+}
+
+/**
+ * Restores the indices beside the old ones, counts them, and only then swaps; then the audit log under its own names.
+ * The files have been laid out in `restoreFolder`. May be repeated.
+ */
+export async function restoreSearch(c: Connections, details: Details, run: string, signal: AbortSignal): Promise<void> {
+  const { search } = c;
+  const repository = repositoryName('restore', run);
+  await registerRepository(search, repository, restoreFolder(c, run), { readonly: true });
+  const { snapshot, indices, audits, templates, policies } = details.search;
+  for (const [name, policy] of Object.entries(policies)) {
+    await search.request('PUT', `/_ilm/policy/${encodeURIComponent(name)}`, { body: { policy } });
+  }
+  for (const [key, template] of Object.entries(templates).sort()) {
+    const [kind, name] = [key.slice(0, key.indexOf(':')), key.slice(key.indexOf(':') + 1)];
+    const path = kind === 'component' ? '_component_template' : '_index_template';
+    await search.request('PUT', `/${path}/${encodeURIComponent(name)}`, { body: template });
+  }
+  for (const index of indices) await swapIn(search, repository, snapshot, index, signal);
+  for (const index of audits) await restoreAudits(search, repository, snapshot, index, signal);
+  await unregisterRepository(search, repository);
+}
+
+async function swapIn(
+  search: Search,
+  repository: string,
+  snapshot: string,
+  index: IndexState,
+  signal: AbortSignal,
+): Promise<void> {
+  const beside = `${BESIDE}${index.name}`;
+  await remove(search, beside);
+  await restoreIndex(search, repository, snapshot, index.name, beside);
+  await green(search, beside, signal);
+  const count = await countDocs(search, beside);
+  if (count === 0 && index.docs > 0) {
+    throw new SkepError('restore-failed', `${index.name} came back empty, the backup had ${index.docs} documents`);
+  }
+  await search.request('PUT', `/${beside}/_settings`, { body: { 'index.blocks.write': true } });
+  await remove(search, index.name);
+  await search.request('POST', `/${beside}/_clone/${index.name}`, {
+    body: { settings: { 'index.blocks.write': null }, aliases: index.aliases },
+    query: { wait_for_active_shards: 'all' },
+    timeoutMs: 600_000,
+  });
+  await green(search, index.name, signal);
+  if ((await countDocs(search, index.name)) !== count) {
+    throw new SkepError('restore-failed', `${index.name} has not the ${count} documents that were restored`);
+  }
+  await remove(search, beside);
+}
+
+/** Under its own name at once: a clone would lose what lifecycle management knows of the index. */
+async function restoreAudits(
+  search: Search,
+  repository: string,
+  snapshot: string,
+  index: IndexState,
+  signal: AbortSignal,
+): Promise<void> {
+  await remove(search, index.name);
+  await restoreIndex(search, repository, snapshot, index.name, index.name);
+  await green(search, index.name, signal);
+}
+
+async function restoreIndex(search: Search, repository: string, snapshot: string, from: string, to: string) {
+  const r = await search.request<{ snapshot?: { shards: { total: number; failed: number; successful: number } } }>(
+    'POST',
+    `/_snapshot/${repository}/${snapshot}/_restore`,
+    {
+      query: { wait_for_completion: true },
+      timeoutMs: 24 * 3_600_000,
+      body: {
+        indices: from,
+        include_global_state: false,
+        feature_states: ['none'],
+        include_aliases: from === to,
+        ignore_index_settings: LIFECYCLE,
+        ...(from === to ? {} : { rename_pattern: '^.+$', rename_replacement: to }),
+      },
+    },
+  );
+  const shards = r.snapshot?.shards;
+  if (!shards || shards.failed > 0 || shards.successful !== shards.total || shards.total === 0) {
+    throw new SkepError(
+      'restore-failed',
+      `elasticsearch restored ${shards?.successful ?? 0} of ${shards?.total ?? '?'} shards of ${from}`,
+    );
+  }
+}
+
+async function green(search: Search, index: string, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + 600_000;
+  for (;;) {
+    const h = await search.request<{ status: string; timed_out: boolean }>('GET', `/_cluster/health/${index}`);
+    if (h.status === 'green') return;
+    if (Date.now() > deadline)
+      throw new SkepError('restore-failed', `${index} is ${h.status} ten minutes after its restore`);
+    await delay(200, undefined, { signal });
+  }
+}
+
+async function countDocs(search: Search, index: string): Promise<number> {
+  await search.request('POST', `/${index}/_refresh`);
+  return (await search.request<{ count: number }>('GET', `/${index}/_count`)).count;
+}
+
+function remove(search: Search, index: string): Promise<unknown> {
+  return search.request('DELETE', `/${encodeURIComponent(index)}`, { query: { ignore_unavailable: true } });
+}
+
+function repositoryName(kind: 'undo' | 'restore', run: string): string {
+  return `skep-${kind}-${run.toLowerCase()}`;
+}
+
+/** Puts lifecycle settings back on the audit log, when all else is done: it may delete an old index at once. */
+export async function restoreLifecycle(c: Connections, details: Details): Promise<void> {
+  for (const index of details.search.audits) {
+    const lifecycle = index.settings.lifecycle;
+    if (lifecycle === undefined) continue;
+    await c.search.request('PUT', `/${encodeURIComponent(index.name)}/_settings`, { body: { index: { lifecycle } } });
+  }
+}

@@ -1,0 +1,111 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { checkSkew, chooseT, nowUs, untilPast } from '../cut/clock.ts';
+import { type EvidenceFinding, gaps, topologyChanges, truncationChanges } from '../cut/evidence.ts';
+import { discover } from '../discovery/discover.ts';
+import type { Topology } from '../discovery/topology.ts';
+import { clearSnapshotArgs, nodetool, nodetoolArgv, snapshotArgs } from '../drivers/cassandra/nodetool.ts';
+import type { Emit } from '../events.ts';
+import type { Truncation } from '../protocol/methods.ts';
+import type { Cleanup } from './cleanup.ts';
+import { agentOf, type Connections, measureClocks, onCassandraNodes } from './connections.ts';
+import type { Cut } from './details.ts';
+import { readTruncations, streamedSince } from './node-state.ts';
+import { stage } from './stage.ts';
+
+/** A cut that has its `T` but not yet its evidence: snapshots are made, segments are being pinned. */
+export interface OpenCut {
+  T: bigint;
+  tag: string;
+  topology: Topology;
+  clocks: Cut['clocks'];
+  snapshots: Cut['snapshots'];
+  truncated: Map<string, Truncation[]>;
+  firstSnapshotMs: number;
+}
+
+interface CutOptions {
+  run: string;
+  attempt: number;
+  topology: Topology;
+  signal: AbortSignal;
+  emit: Emit;
+  cleanup: Cleanup;
+}
+
+/** Pins, snapshots, `T`. Resolves when every node's clock is past `T`; whatever it made is in `cleanup`. */
+export async function openCut(c: Connections, o: CutOptions): Promise<OpenCut> {
+  const { signal, emit } = o;
+  const { keyspace } = c.cluster.cassandra;
+  const tag = `skep-${o.run}-${o.attempt}`;
+  await stage(emit, 'pin', 'pinning the commit logs', () =>
+    onCassandraNodes(c, async (agent, node) => {
+      const { commitlogDir } = nodeOf(o.topology, node);
+      o.cleanup.add(`pins on ${node}`, () => agent.call('pin.clear', { run: o.run }));
+      await agent.call('pin.start', { run: o.run, commitlogDir }, { signal });
+    }),
+  );
+  const truncated = await readTruncations(c.cql);
+  const firstSnapshotMs = Date.now();
+  const snapshots = await stage(emit, 'snapshot', `snapshot of ${keyspace} on every node`, () =>
+    onCassandraNodes(c, async (agent, node) => {
+      const clear = clearSnapshotArgs(tag, keyspace);
+      await agent.call('node.onExit', { id: tag, argv: nodetoolArgv(c.cluster, node, clear) });
+      o.cleanup.add(`snapshot on ${node}`, async () => {
+        await nodetool(agent, c.cluster, clear);
+        await agent.call('node.offExit', { id: tag });
+      });
+      const startedUs = nowUs();
+      await nodetool(agent, c.cluster, snapshotArgs(tag, keyspace, c.cluster.cut.snapshot_ttl), {
+        signal,
+        timeoutMs: 600_000,
+      });
+      const { dataDirs } = nodeOf(o.topology, node);
+      const endedUs = nowUs();
+      await agent.call('snapshot.check', { dataDirs, keyspace, tag, tables: o.topology.tables }, { signal });
+      return { node, startedUs, endedUs };
+    }),
+  );
+  const clocks = await measureClocks(c.agents);
+  checkSkew(clocks, c.cluster.cut.max_clock_skew);
+  const T = chooseT(nowUs(), clocks);
+  await delay(untilPast(T, nowUs(), clocks), undefined, { signal });
+  return { T, tag, topology: o.topology, clocks, snapshots: [...snapshots.values()], truncated, firstSnapshotMs };
+}
+
+/** Waits until a commit that was stamped before `T` has ended everywhere and is on the commit logs' disks. */
+export async function linger(c: Connections, cut: OpenCut, signal: AbortSignal): Promise<void> {
+  const past = Number(cut.T) / 1000 + c.cluster.cut.linger;
+  const syncMs = Math.max(...cut.topology.nodes.map((n) => n.commitlogSyncMs));
+  const until = past + syncMs + 1_000;
+  await delay(Math.max(0, until - Date.now()), undefined, { signal });
+}
+
+/** What is known against the cut when the linger has ended; the segments' own contents are judged when they are read. */
+export async function cutFindings(c: Connections, cut: OpenCut, run: string): Promise<EvidenceFinding[]> {
+  const findings: EvidenceFinding[] = [];
+  for (const n of cut.topology.nodes) {
+    const pinned = await agentOf(c.agents, n.name).call('pin.list', { run });
+    for (const segment of pinned.missed) findings.push({ kind: 'segment-missed', node: n.name, segment });
+    findings.push(
+      ...gaps(
+        n.name,
+        pinned.segments.map((s) => s.id),
+      ),
+    );
+  }
+  findings.push(...topologyChanges(cut.topology, await discover(c.cluster, c.cql)));
+  findings.push(...(await streamedSince(c.cql, cut.firstSnapshotMs)));
+  return findings;
+}
+
+/** Tables that were truncated between the reading before the snapshots and now, which must be past `T`. */
+export async function truncationFindings(c: Connections, cut: OpenCut): Promise<EvidenceFinding[]> {
+  const now = await readTruncations(c.cql);
+  return [...now].flatMap(([node, after]) => truncationChanges(node, cut.truncated.get(node) ?? [], after));
+}
+
+export function nodeOf(topology: Topology, name: string): Topology['nodes'][number] {
+  const node = topology.nodes.find((n) => n.name === name);
+  if (!node) throw new Error(`no node ${name} in the topology`);
+  return node;
+}
