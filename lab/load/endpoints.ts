@@ -9,20 +9,20 @@ export const endpointsSchema = z.object({
   gremlinUrl: z.string(),
   elasticsearch: z.object({
     urls: z.array(z.string()).min(1),
-    caFile: z.string().optional(),
-    user: z.string().optional(),
-    password: z.string().optional(),
+    caFile: z.string().exactOptional(),
+    user: z.string().exactOptional(),
+    password: z.string().exactOptional(),
   }),
   attachmentsDir: z.string(),
   cassandra: z
     .object({
       contactPoints: z.array(z.string()).min(1),
-      port: z.number().int().optional(),
+      port: z.number().int().exactOptional(),
       localDataCenter: z.string(),
       user: z.string(),
       password: z.string(),
     })
-    .optional(),
+    .exactOptional(),
 });
 
 export type Endpoints = z.infer<typeof endpointsSchema>;

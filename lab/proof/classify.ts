@@ -36,10 +36,9 @@ export function classify(history: History, state: GraphState): Classification {
     else if (shown[0] !== undefined) record(element, versions, shown[0], evidence);
     else noteUnknownValue(element, versions, history, evidence, foreign);
   }
-  const lastShown = lastShownByWriter(history, evidence);
   const chosen = ambiguous.map(({ element, shown }) => {
     const versions = history.elements.get(element) ?? [];
-    return { element, versions, version: choose(shown, versions, history, evidence, lastShown) };
+    return { element, versions, version: choose(shown, versions, history, evidence) };
   });
   for (const { element, versions, version } of chosen) record(element, versions, version, evidence);
   return verdicts(history, evidence, foreign);
@@ -73,41 +72,17 @@ function noteUnknownValue(
 
 /**
  * "Not there" may be before the creation or after the deletion. The other effects of the transactions involved tell:
- * the version that contradicts the fewest of them is taken; at a draw the one that is expected, then what the writer's
- * later transactions suggest. A graph that is as expected is never called otherwise.
+ * the version that contradicts the fewest of them is taken; at a draw the one that is expected, so that a graph that
+ * is as expected is never called otherwise; else the later one, because deletions that leak are what a cut fears most.
  */
-function choose(
-  shown: readonly number[],
-  versions: readonly Version[],
-  history: History,
-  evidence: Evidence,
-  lastShown: ReadonlyMap<string, number>,
-): number {
+function choose(shown: readonly number[], versions: readonly Version[], history: History, evidence: Evidence): number {
   const required = versions.findLastIndex(({ txn }) => history.expectations[txn] === 'required') + 1;
-  const expected = (n: number): boolean =>
-    n === required || (n > required && history.expectations[versions[n - 1]?.txn ?? -1] === 'open');
-  const cost = (n: number): number =>
+  const unexpected = (n: number): boolean =>
+    n < required || versions.slice(required, n).some(({ txn }) => history.expectations[txn] !== 'open');
+  const contradictions = (n: number): number =>
     versions.filter(({ txn }, i) => ((i < n ? evidence.absent : evidence.there)[txn]?.length ?? 0) > 0).length;
-  const reached = (n: number): boolean => {
-    const txn = versions[n - 1]?.txn;
-    return txn === undefined || txn <= (lastShown.get(writerOf(history, txn)) ?? -1);
-  };
-  const rank = (n: number): number[] => [cost(n), expected(n) ? 0 : 1, reached(n) ? 0 : 1, reached(n) ? -n : n];
-  return [...shown].sort((a, b) => compare(rank(a), rank(b)))[0] ?? 0;
-}
-
-/** The last transaction of each writer that surely shows. */
-function lastShownByWriter(history: History, evidence: Evidence): Map<string, number> {
-  const last = new Map<string, number>();
-  evidence.there.forEach((elements, txn) => {
-    if (elements.length > 0) last.set(writerOf(history, txn), txn);
-  });
-  return last;
-}
-
-function writerOf(history: History, txn: number): string {
-  const transaction = history.transactions[txn];
-  return `${transaction?.run}-${transaction?.writer}`;
+  const rank = (n: number): number => contradictions(n) + (unexpected(n) ? 0.5 : 0);
+  return [...shown].sort((a, b) => rank(a) - rank(b) || b - a)[0] ?? 0;
 }
 
 function verdicts(history: History, evidence: Evidence, foreign: string[]): Classification {
@@ -133,12 +108,4 @@ function foreignElements(history: History, state: GraphState): string[] {
     else found.add(`vertex ${name}`);
   }
   return [...found];
-}
-
-function compare(a: readonly number[], b: readonly number[]): number {
-  for (let i = 0; i < a.length; i++) {
-    const difference = (a[i] ?? 0) - (b[i] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }
