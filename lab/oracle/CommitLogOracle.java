@@ -33,17 +33,14 @@ import org.apache.cassandra.utils.ByteBufferUtil;
 
 /**
  * What Cassandra itself makes of commit log segments: the other side of the comparison with skep's reader.
- * Arguments: the folder of the segments, a folder for the answers, and the ways in which Cassandra shall write the same
- * mutations again ("none" or the name of a compressor). Leaves `source.lines`, and for each way a folder of segments
- * and its lines. The schema comes from the data folder of the node whose configuration is on the class path.
+ * Arguments: the folder of the segments, a folder for the answers, how many mutations go into a sync section, and the
+ * ways in which Cassandra shall write the same mutations again ("none" or the name of a compressor). Leaves
+ * `source.lines`, and for each way a folder of segments and its lines. The schema comes from the data folder of the node whose configuration is on the class path.
  *
  * A line is: segment, position, size, table:key of every update, newest timestamp.
  */
 public class CommitLogOracle
 {
-    /** So many mutations to a sync section: small, for there to be many. */
-    private static final int SECTION = 40;
-
     public static void main(String[] args) throws Exception
     {
         Path source = Paths.get(args[0]);
@@ -55,9 +52,10 @@ public class CommitLogOracle
 
         List<Mutation> mutations = new ArrayList<>();
         read(source, answers.resolve("source.lines"), mutations::add);
-        for (int i = 2; i < args.length; i++)
+        int section = Integer.parseInt(args[2]);
+        for (int i = 3; i < args.length; i++)
         {
-            write(args[i], mutations);
+            write(args[i], mutations, section);
             Path folder = Files.createDirectories(answers.resolve(args[i]));
             for (Path file : segments(writing))
                 Files.move(file, folder.resolve(file.getFileName()));
@@ -66,7 +64,7 @@ public class CommitLogOracle
         System.exit(0);
     }
 
-    private static void write(String way, List<Mutation> mutations) throws Exception
+    private static void write(String way, List<Mutation> mutations, int section) throws Exception
     {
         DatabaseDescriptor.setCommitLogCompression(way.equals("none") ? null : new ParameterizedClass(way, Collections.emptyMap()));
         CommitLog.instance.resetConfiguration();
@@ -74,7 +72,7 @@ public class CommitLogOracle
         for (int i = 0; i < mutations.size(); i++)
         {
             CommitLog.instance.add(mutations.get(i));
-            if (i % SECTION == SECTION - 1)
+            if (i % section == section - 1)
                 CommitLog.instance.sync(true);
         }
         CommitLog.instance.sync(true);

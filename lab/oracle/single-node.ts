@@ -18,6 +18,8 @@ export interface SingleNode {
   root: string;
   commitlog: string;
   conf: string;
+  /** The folder of its jars. */
+  jars: string;
   /** The class path of the node: its configuration folder and its jars. */
   classPath: string;
   connect(): Promise<Client>;
@@ -67,6 +69,7 @@ export async function makeSingleNode(
     root,
     commitlog,
     conf,
+    jars,
     classPath,
     connect,
     async start() {
