@@ -3,6 +3,8 @@ import { SkepError, toSkepError } from '../src/errors.ts';
 import { openLab } from './clusters/lab.ts';
 import { removeLab } from './clusters/remove.ts';
 import { labUp } from './clusters/up.ts';
+import { labEndpoints } from './load/lab-endpoints.ts';
+import { runLoad } from './load/load.ts';
 import {
   CASSANDRA_VERSIONS,
   type CassandraVersion,
@@ -21,6 +23,13 @@ interface UpOptions extends PlaceOptions {
   elasticsearch: ElasticsearchVersion;
 }
 
+interface LoadCommandOptions extends PlaceOptions {
+  seed: string;
+  writers: number;
+  rate?: number;
+  transactions?: number;
+}
+
 /** Adds `lab up|status|load|destroy|down` to a program. */
 export function registerLab(program: Command): Command {
   const lab = program
@@ -30,6 +39,19 @@ export function registerLab(program: Command): Command {
     .addOption(new Option('--cassandra <version>').choices(CASSANDRA_VERSIONS).default('4.1.10'))
     .addOption(new Option('--elasticsearch <version>').choices(ELASTICSEARCH_VERSIONS).default('8.19.0'))
     .action(up);
+  placed(
+    lab
+      .command('load')
+      .description('write as TheHive does, and keep a ledger of it, until Ctrl-C or a number of transactions'),
+  )
+    .option('--seed <text>', 'what the load is made from', 'load')
+    .option('--writers <n>', 'how many write at once', wholeNumber, 8)
+    .option('--rate <n>', 'transactions a second over all writers', wholeNumber)
+    .option('--transactions <n>', 'stop after so many', wholeNumber)
+    .action(load);
+  placed(
+    lab.command('destroy').description('total loss: keyspace, tables, commit logs, indices and attachments'),
+  ).action(destroy);
   placed(lab.command('status').description('what runs, and how much memory it takes')).action(status);
   placed(lab.command('down').description('end every process of the lab and remove its folder')).action(down);
   return lab;
@@ -45,7 +67,7 @@ function placed(command: Command): Command {
 
 async function up(options: UpOptions): Promise<void> {
   const { json, ...rest } = options;
-  const lab = await labUp({ ...rest, onProgress: progress() });
+  const lab = await interruptible((signal) => labUp({ ...rest, onProgress: progress(), signal }));
   if (json) printJson(lab.record);
   else process.stdout.write(`skep.yaml: ${lab.config}\nlab.json: ${lab.record.root}/lab.json\n`);
 }
@@ -72,11 +94,49 @@ async function status(options: PlaceOptions): Promise<void> {
   if (rows.some((row) => row.state !== 'ready')) process.exitCode = 1;
 }
 
+async function load(options: LoadCommandOptions): Promise<void> {
+  const lab = await openLab(options);
+  const { seed, writers, rate, transactions } = options;
+  const endpoints = await labEndpoints(lab.record);
+  const limits = { ...(rate === undefined ? {} : { rate }), ...(transactions === undefined ? {} : { transactions }) };
+  const running = await runLoad({ endpoints, ledgerDir: lab.record.ledger, seed, writers, ...limits });
+  process.stderr.write(`ledger: ${running.ledgerFile}\n`);
+  // a signal ends the load in an orderly way; the figures are printed all the same
+  await interruptible((signal) => Promise.race([running.ended, aborted(signal)]));
+  const stats = await running.stop();
+  if (options.json) printJson({ ledger: running.ledgerFile, ...stats });
+  else process.stdout.write(`${stats.count} transactions, ${stats.failed} failed, p99 ${stats.p99Ms.toFixed(0)} ms\n`);
+}
+
+async function destroy(options: PlaceOptions): Promise<void> {
+  const lab = await openLab(options);
+  await interruptible((signal) => lab.destroy(signal));
+  if (options.json) printJson({ root: lab.root, destroyed: true });
+  else process.stdout.write('all data is lost; cassandra and elasticsearch are up, janusgraph is stopped\n');
+}
+
 async function down(options: PlaceOptions): Promise<void> {
   const { root } = layoutOf(options);
   const removed = await removeLab(root);
   if (options.json) printJson({ root, removed });
   else process.stdout.write(removed ? `removed ${root}\n` : `no lab in ${root}\n`);
+}
+
+/** Runs work under a signal that Ctrl-C or SIGTERM aborts. */
+async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const onInterrupt = (): void => controller.abort(new SkepError('cancelled', 'stopped by a signal'));
+  const onTerminate = (): void => controller.abort(new SkepError('terminated', 'stopped by a signal'));
+  process.on('SIGINT', onInterrupt).on('SIGTERM', onTerminate);
+  try {
+    return await work(controller.signal);
+  } finally {
+    process.off('SIGINT', onInterrupt).off('SIGTERM', onTerminate);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 function progress(): (line: string) => void {

@@ -67,6 +67,7 @@ export function describeLab(
       knownHosts: path.join(layout.ssh, 'known_hosts'),
     },
     repository: path.join(layout.root, 'repository'),
+    ledger: path.join(layout.root, 'ledger'),
     config: layout.config,
   };
 }

@@ -42,7 +42,7 @@ export async function resetData(lab: Lab, signal?: AbortSignal): Promise<void> {
     // snapshots outlive the tables that they were taken of
     await rm(path.join(node.cassandra.data, record.thehive.keyspace), { recursive: true, force: true });
   }
-  for (const folder of [record.files.attachments, record.elasticsearch.staging, record.repository]) {
+  for (const folder of [record.files.attachments, record.elasticsearch.staging, record.repository, record.ledger]) {
     await emptyFolder(folder);
   }
   await withCql(record, (client) => makeTables(client, record));

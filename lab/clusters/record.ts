@@ -72,6 +72,8 @@ export const labRecord = z.object({
   files: z.object({ location: z.string(), attachments: z.string() }),
   ssh: z.object({ user: z.string(), config: z.string(), key: z.string(), knownHosts: z.string() }),
   repository: z.string(),
+  /** Where `lab load` keeps its ledger. */
+  ledger: z.string(),
   config: z.string(),
 });
 
