@@ -38,7 +38,7 @@ export interface Check {
 }
 
 /** A result under the check that gave it. */
-export interface Finding extends CheckResult {
+export interface CheckFinding extends CheckResult {
   id: string;
   title: string;
 }

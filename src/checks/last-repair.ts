@@ -9,10 +9,10 @@ export const lastRepair: Check = {
   title: 'every table was repaired within its gc_grace_seconds',
   needs: 'report',
   async run(ctx) {
-    const { keyspace, replication, nodes } = ctx.topology;
+    const { keyspace, replication } = ctx.topology;
     const cql = [...ctx.connections.cql.values()][0];
     if (!cql) return [];
-    if (nodes.length === 1 || Object.entries(replication).every(([key, v]) => key === 'class' || v === '1')) {
+    if (Object.entries(replication).every(([key, v]) => key === 'class' || v === '1')) {
       return [pass('one replica only: there is nothing to repair')];
     }
     const rows = await cql.query(

@@ -1,6 +1,6 @@
 import { SkepError } from '../errors.ts';
 import type { Emit } from '../events.ts';
-import type { CheckContext, Finding } from './check.ts';
+import type { CheckContext, CheckFinding } from './check.ts';
 import { CHECKS } from './registry.ts';
 import { runChecks } from './run-checks.ts';
 
@@ -9,7 +9,7 @@ import { runChecks } from './run-checks.ts';
  * `version-unsupported`, `topology-mismatch`, `no-space`, `preflight-failed`, …), all of them in its context.
  * Warnings are emitted; what passes is not.
  */
-export async function preflight(ctx: CheckContext, opts: { emit?: Emit } = {}): Promise<Finding[]> {
+export async function preflight(ctx: CheckContext, opts: { emit?: Emit } = {}): Promise<CheckFinding[]> {
   const checks = CHECKS.filter((c) => c.needs === 'preflight');
   const findings = await runChecks(ctx, checks, {
     emit: (event) => {
@@ -22,7 +22,7 @@ export async function preflight(ctx: CheckContext, opts: { emit?: Emit } = {}): 
 }
 
 /** The error for findings of which at least one is a failure. Pure. */
-export function refusalOf(findings: readonly Finding[]): SkepError | undefined {
+export function refusalOf(findings: readonly CheckFinding[]): SkepError | undefined {
   const failures = findings.filter((f) => f.verdict === 'fail');
   const first = failures[0];
   if (!first) return undefined;

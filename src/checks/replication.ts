@@ -10,26 +10,40 @@ export const replication: Check = {
   needs: 'report',
   async run(ctx) {
     const { topology, connections } = ctx;
-    const results = judgeReplication(topology, connections.cluster.cassandra.replication);
     const cql = [...connections.cql.values()][0];
-    const rows =
-      (await cql?.query('SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?', ['system_auth'])) ??
-      [];
+    if (!cql) return [];
+    // Asked here, since a node that is down is not in the topology but counts.
+    const where = 'SELECT data_center FROM';
+    const all = [...(await cql.query(`${where} system.local`)), ...(await cql.query(`${where} system.peers_v2`))];
+    const sizes = sizesOf(all.map((r) => String(r.data_center)));
+    const rows = await cql.query('SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?', [
+      'system_auth',
+    ]);
     const auth = rows[0]?.replication as Record<string, string> | undefined;
-    return auth ? [...results, ...judgeLogins(auth, topology.nodes.length)] : results;
+    return [
+      ...judgeReplication(topology, sizes, connections.cluster.cassandra.replication),
+      ...(auth ? judgeLogins(auth, all.length) : []),
+    ];
   },
 };
 
-/** How many replicas each datacenter should have: as configured, else 3; never more than it has nodes. */
-export function wantedReplicas(topology: Topology, configured: number | undefined): Map<string, number> {
-  const nodes = new Map<string, number>();
-  for (const n of topology.nodes) nodes.set(n.datacenter, (nodes.get(n.datacenter) ?? 0) + 1);
-  return new Map([...nodes].sort().map(([dc, size]) => [dc, Math.min(size, configured ?? 3)]));
+/** Number of nodes by datacenter, from the datacenter of each node. */
+export function sizesOf(datacenters: readonly string[]): Map<string, number> {
+  const sizes = new Map<string, number>();
+  for (const dc of datacenters) sizes.set(dc, (sizes.get(dc) ?? 0) + 1);
+  return new Map([...sizes].sort());
 }
 
-export function judgeReplication(topology: Topology, configured: number | undefined): CheckResult[] {
-  const { replication: has, keyspace } = topology;
-  const wanted = wantedReplicas(topology, configured);
+/** How many replicas a datacenter should have: as configured, else 3; never more than it has nodes. */
+export function wantedReplicas(size: number, configured: number | undefined): number {
+  return Math.min(size, configured ?? 3);
+}
+
+export function judgeReplication(
+  { replication: has, keyspace }: Pick<Topology, 'replication' | 'keyspace'>,
+  sizes: ReadonlyMap<string, number>,
+  configured: number | undefined,
+): CheckResult[] {
   const strategy = has.class?.split('.').at(-1);
   if (strategy === undefined)
     return [fail(`there is no keyspace ${keyspace}`, 'mend `cassandra.keyspace` in skep.yaml')];
@@ -38,8 +52,8 @@ export function judgeReplication(topology: Topology, configured: number | undefi
     return [fail(seen, CURE)];
   }
   const results: CheckResult[] = [];
-  for (const [dc, want] of wanted) {
-    const size = topology.nodes.filter((n) => n.datacenter === dc).length;
+  for (const [dc, size] of sizes) {
+    const want = wantedReplicas(size, configured);
     const seen = `${keyspace} has ${count(Number(has[dc] ?? 0), 'replica')} in ${dc}, which has ${count(size, 'node')}`;
     const factor = Number(has[dc] ?? 0);
     // `3/1`: transient replicas hold only what is not repaired.
@@ -49,7 +63,7 @@ export function judgeReplication(topology: Topology, configured: number | undefi
     else results.push(pass(seen));
   }
   for (const dc of Object.keys(has)) {
-    if (dc === 'class' || wanted.has(dc)) continue;
+    if (dc === 'class' || sizes.has(dc)) continue;
     results.push(fail(`${keyspace} has ${count(Number(has[dc]), 'replica')} in ${dc}, which has no node`, CURE));
   }
   return results;

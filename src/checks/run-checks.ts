@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { SkepError } from '../errors.ts';
 import type { Emit } from '../events.ts';
-import type { Check, CheckContext, Finding } from './check.ts';
+import type { Check, CheckContext, CheckFinding } from './check.ts';
 import { couldNotLook } from './each-node.ts';
 
 /** How many checks look at the same time: they look at a cluster that has other work to do. */
@@ -15,13 +15,13 @@ export async function runChecks(
   ctx: CheckContext,
   checks: readonly Check[],
   opts: { only?: readonly string[]; emit?: Emit } = {},
-): Promise<Finding[]> {
+): Promise<CheckFinding[]> {
   const wanted = selectChecks(checks, opts.only);
   const limit = pLimit(AT_ONCE);
   const running = wanted.map((check) => limit(() => runCheck(check, ctx)));
   // All have ended before anything is thrown: nobody closes a connection under a check.
   const settled = Promise.allSettled(running);
-  const findings: Finding[] = [];
+  const findings: CheckFinding[] = [];
   try {
     for (const results of running) {
       for (const f of await results) {
@@ -47,7 +47,7 @@ export function selectChecks(checks: readonly Check[], only: readonly string[] |
   return checks.filter((c) => only === undefined || only.includes(c.id));
 }
 
-async function runCheck(check: Check, ctx: CheckContext): Promise<Finding[]> {
+async function runCheck(check: Check, ctx: CheckContext): Promise<CheckFinding[]> {
   ctx.signal.throwIfAborted();
   const of = { id: check.id, title: check.title };
   try {
@@ -58,7 +58,7 @@ async function runCheck(check: Check, ctx: CheckContext): Promise<Finding[]> {
   }
 }
 
-function withoutCode(f: Finding): Omit<Finding, 'code'> {
+function withoutCode(f: CheckFinding): Omit<CheckFinding, 'code'> {
   const { code: _, ...event } = f;
   return event;
 }

@@ -73,10 +73,13 @@ async function repositoryRoom(
   sizes: { cassandra: number; elasticsearch: number; files: number },
 ): Promise<CheckResult[]> {
   const path = ctx.connections.cluster.repository;
-  const fs = await statfs(path).catch(() => undefined);
-  // Told by the check of the repository.
-  if (!fs) return [];
-  const backups = await (await openRepository(path)).list();
+  // Without a repository there is no room to judge: its own check tells why.
+  const backups = await openRepository(path).then(
+    (r) => r.list(),
+    () => undefined,
+  );
+  if (!backups) return [];
+  const fs = await statfs(path);
   const first = !backups.some((b) => b.state === 'complete');
   const all = sizes.cassandra + sizes.elasticsearch + sizes.files;
   const what = first ? 'a first backup' : 'what is new since the last backup';

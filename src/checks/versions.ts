@@ -31,7 +31,7 @@ function judge(
 ): CheckResult[] {
   const of = new Map<string, string[]>();
   for (const n of nodes) of.set(n.version, [...(of.get(n.version) ?? []), n.name]);
-  const seen = [...of].map(([v, names]) => `${what} ${v} on ${names.join(', ')}`).join('; ');
+  const seen = [...of].map(([v, names]) => `${what} ${v} on ${names.sort().join(', ')}`).join('; ');
   const foreign = [...of.keys()].filter((v) => !fits(v));
   if (foreign.length > 0) {
     return [fail(`${seen}; supported are ${supported}`, `upgrade ${what}, or use a skep that supports it`, CODE)];

@@ -46,15 +46,20 @@ export async function nodetool(
     opts.signal ? { signal: opts.signal } : {},
   );
   if (r.exitCode === 0) return r.stdout;
-  const text = `${r.stdout}\n${r.stderr}`.trim();
-  const context = { node: agent.node.name, exitCode: r.exitCode };
+  throw nodetoolError(agent.node.name, args, r.exitCode, `${r.stdout}\n${r.stderr}`);
+}
+
+/** What a nodetool that ended with an exit code other than 0 has said: `jmx-credentials` or `command-failed`. */
+export function nodetoolError(node: string, args: readonly string[], exitCode: number, output: string): SkepError {
+  const text = output.trim();
+  const context = { node, exitCode };
   if (/SecurityException|Authentication failed|Credentials required|Invalid username or password/i.test(text)) {
-    throw new SkepError('jmx-credentials', `JMX of ${agent.node.name} refused the user or password`, { context });
+    return new SkepError('jmx-credentials', `JMX of ${node} refused the user or password`, { context });
   }
   const last =
     text
       .split('\n')
       .filter((l) => l.trim() !== '')
       .at(-1) ?? 'no output';
-  throw new SkepError('command-failed', `nodetool ${args[0]} failed on ${agent.node.name}: ${last}`, { context });
+  return new SkepError('command-failed', `nodetool ${args[0]} failed on ${node}: ${last}`, { context });
 }
