@@ -38,7 +38,10 @@ export const nodesUp: Check = {
       hostId: ctx.topology.nodes.find((t) => t.name === n.name)?.hostId,
     }));
     const start = (node: string) => quoteAll(forNode(cluster.cassandra.service.start, node));
-    return [...failures, ...judgeViews(views, known, start)];
+    const judged = judgeViews(views, known, start);
+    // That a node which is down could not be asked is no second finding.
+    const down = new Set(judged.filter((r) => r.verdict === 'fail').map((r) => r.node));
+    return [...failures.filter((f) => !down.has(f.node)), ...judged];
   },
 };
 

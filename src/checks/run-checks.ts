@@ -30,7 +30,6 @@ export async function runChecks(
       }
     }
   } finally {
-    limit.clearQueue();
     await settled;
   }
   return findings;

@@ -26,10 +26,15 @@ export function parseStatus(text: string): StatusLine[] {
     lines.push({
       state: up + mode,
       words: `${UP[up]}, ${MODE[mode] ?? 'unknown'}`,
-      address: address.replace(/:\d+$/, ''),
+      address: withoutPort(address),
       hostId,
       datacenter,
     });
   }
   return lines;
+}
+
+/** `10.0.0.1:7000`, `[::1]:7000` and both without a port. */
+function withoutPort(address: string): string {
+  return /^\[(.*)\](?::\d+)?$/.exec(address)?.[1] ?? /^([^:]+):\d+$/.exec(address)?.[1] ?? address;
 }

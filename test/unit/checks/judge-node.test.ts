@@ -1,0 +1,180 @@
+import { describe, expect, test } from 'vitest';
+import { judgeSample } from '../../../src/checks/attachments.ts';
+import { judgeCommitlog } from '../../../src/checks/commitlog.ts';
+import { judgeLeft } from '../../../src/checks/leftovers.ts';
+import { judgeLogs } from '../../../src/checks/logs.ts';
+import { judgeFolders, judgeLinks } from '../../../src/checks/permissions.ts';
+import { configFolders, judgeArchiving } from '../../../src/checks/point-in-time.ts';
+import { judgeMount } from '../../../src/checks/repository.ts';
+import { judgeNeeds } from '../../../src/checks/space.ts';
+import { pinNeed, repositoryNeed, snapshotNeed, stagingNeed } from '../../../src/checks/space-needs.ts';
+import type { Space } from '../../../src/protocol/methods.ts';
+
+const GIB = 1024 ** 3;
+
+function spaceAt(path: string, o: Partial<Space> = {}): Space {
+  return { path, exists: true, freeBytes: GIB, totalBytes: GIB, device: 1, readable: true, writable: true, ...o };
+}
+
+describe('commitlog', () => {
+  const node = { name: 'n1', commitlogDir: '/log', commitlogEncrypted: false };
+  const look = { pinFolder: '/skep-pins', segments: 2, bytes: 2 * 1024 ** 2, uid: 7 };
+  const agent = { user: 'skep', uid: 8, protectedHardlinks: true };
+
+  test('segments that can be read and linked pass', () => {
+    expect(judgeCommitlog(node, look, agent)).toMatchObject({
+      verdict: 'pass',
+      seen: '2 segments, 2.0 MiB; skep reads them and links them into /skep-pins',
+    });
+  });
+
+  test('links that the kernel refuses to others than the owner fail with who may', () => {
+    const r = judgeCommitlog(node, { ...look, refused: 'EPERM' }, agent);
+    expect(r.verdict).toBe('fail');
+    expect(r.seen).toContain('fs.protected_hardlinks');
+    expect(r.cure).toContain('the user with id 7');
+  });
+
+  test('encryption, no right to read, another device and an empty folder fail', () => {
+    expect(judgeCommitlog({ ...node, commitlogEncrypted: true }, look, agent).verdict).toBe('fail');
+    expect(judgeCommitlog(node, { ...look, unreadable: 'EACCES' }, agent).seen).toContain('EACCES');
+    expect(judgeCommitlog(node, { ...look, refused: 'EXDEV' }, agent).seen).toContain('EXDEV');
+    expect(judgeCommitlog(node, { ...look, segments: 0 }, agent).verdict).toBe('fail');
+  });
+});
+
+describe('permissions', () => {
+  test('a folder that cannot be read fails, one that cannot be written is a warning', () => {
+    const of = (o: Partial<Space>) => judgeFolders('n1', { user: 'skep', space: [spaceAt('/d', o)] }, 'data folder')[0];
+    expect(of({})?.verdict).toBe('pass');
+    expect(of({ readable: false, writable: false })).toMatchObject({ verdict: 'fail', node: 'n1' });
+    expect(of({ writable: false })?.verdict).toBe('warn');
+    expect(of({ exists: false })?.verdict).toBe('fail');
+  });
+
+  test('attachments that cannot be linked are a warning', () => {
+    expect(judgeLinks('n1', 'skep', '/files', { tried: 'a', refused: 'EPERM' })[0]?.verdict).toBe('warn');
+    expect(judgeLinks('n1', 'skep', '/files', {})).toEqual([]);
+  });
+});
+
+describe('repository', () => {
+  const of = (folder: Partial<Space>, marker: Partial<Space>) =>
+    judgeMount({ node: 'n2', user: 'skep', folder: spaceAt('/r', folder), marker: spaceAt('/r/skep.json', marker) })[0];
+
+  test('a node on which the storage is not mounted fails', () => {
+    expect(of({}, {})).toBeUndefined();
+    expect(of({ exists: false }, { exists: false })).toMatchObject({ verdict: 'fail', code: 'repository-missing' });
+    expect(of({}, { exists: false })?.seen).toBe('/r is there, but the repository is not in it');
+  });
+
+  test('one that skep may not write fails', () => {
+    expect(of({ writable: false }, {})).toMatchObject({ verdict: 'fail', seen: 'skep may not write /r' });
+  });
+});
+
+describe('space', () => {
+  const need = (what: string, bytes: number, o: Partial<Space> = {}) => ({ what, bytes, space: spaceAt('/d', o) });
+
+  test('needs on one device are added up; below them it fails, near them it warns', () => {
+    expect(judgeNeeds([need('pins', GIB / 4), need('snapshots', GIB / 8)], 'n1')[0]?.verdict).toBe('pass');
+    expect(judgeNeeds([need('pins', GIB / 4), need('snapshots', GIB / 2)], 'n1')[0]?.verdict).toBe('warn');
+    expect(judgeNeeds([need('pins', GIB / 2), need('snapshots', GIB)], 'n1')).toMatchObject([
+      {
+        verdict: 'fail',
+        code: 'no-space',
+        node: 'n1',
+        seen: '1.0 GiB free at /d, wanted 512.0 MiB for pins, 1.0 GiB for snapshots',
+      },
+    ]);
+  });
+
+  test('devices are judged on their own', () => {
+    const results = judgeNeeds([need('pins', 2 * GIB), need('snapshots', 1, { device: 2 })]);
+    expect(results.map((r) => r.verdict)).toEqual(['fail', 'pass']);
+  });
+
+  test('needs grow with the data, and a first backup takes all of it', () => {
+    for (const f of [snapshotNeed, pinNeed, stagingNeed, (n: number) => repositoryNeed(n, false)]) {
+      expect(f(40 * GIB)).toBeGreaterThan(f(4 * GIB));
+    }
+    expect(repositoryNeed(GIB, true)).toBeGreaterThanOrEqual(GIB);
+    expect(repositoryNeed(GIB, false)).toBeLessThan(GIB);
+  });
+});
+
+describe('attachments', () => {
+  test('damaged ones are named in a warning, at most twenty of them', () => {
+    expect(judgeSample('n1', '/f', { looked: 7, mismatched: [] }).verdict).toBe('pass');
+    const mismatched = Array.from({ length: 23 }, (_, i) => `attachment/${i}`);
+    const r = judgeSample('n1', '/f', { looked: 30, mismatched });
+    expect(r.verdict).toBe('warn');
+    expect(r.seen).toMatch(/^23 of 30 .*attachment\/19, and 3 more$/);
+  });
+});
+
+describe('logs', () => {
+  test('errors are a warning with the last of them, and so is a log that cannot be read', () => {
+    const lines = [
+      { file: '/l', line: 'ERROR first' },
+      { file: '/l', line: 'ERROR last' },
+    ];
+    expect(judgeLogs('cassandra', 'n1', ['/l'], { lines: [], unreadable: [] })[0]?.verdict).toBe('pass');
+    expect(judgeLogs('cassandra', 'n1', ['/l'], { lines, unreadable: ['/m'] }).map((r) => [r.verdict, r.seen])).toEqual(
+      [
+        ['warn', 'cannot read /m of cassandra'],
+        ['warn', '2 errors in the log of cassandra, the last: ERROR last'],
+      ],
+    );
+  });
+});
+
+describe('leftovers', () => {
+  const pin = (run: string, idleMs: number) => ({ folder: '/skep-pins', run, idleMs });
+
+  test('snapshots and pins that no living run uses are warnings with the command that removes them', () => {
+    const results = judgeLeft([{ node: 'n1', tags: ['skep-r1-1'], pins: [pin('r1', 3_600_000)] }], 'thehive');
+    expect(results).toMatchObject([
+      { verdict: 'warn', cure: 'on n1: nodetool clearsnapshot -t skep-r1-1 -- thehive' },
+      { verdict: 'warn', seen: 'pins /skep-pins/r1 are left, not touched for 1 hour' },
+    ]);
+  });
+
+  test('what a living run uses on any node passes', () => {
+    const left = [
+      { node: 'n1', tags: ['skep-r1-1'], pins: [pin('r1', 1000)] },
+      { node: 'n2', tags: ['skep-r1-2'], pins: [] },
+    ];
+    expect(judgeLeft(left, 'thehive')).toMatchObject([{ verdict: 'pass', seen: expect.stringContaining('r1') }]);
+    expect(judgeLeft([{ node: 'n1', tags: [], pins: [] }], 'thehive')[0]?.verdict).toBe('pass');
+  });
+});
+
+describe('point-in-time', () => {
+  const file = '/conf/commitlog_archiving.properties';
+  const judge = (properties: Record<string, string>) => judgeArchiving('n1', { file, properties }, ['/conf']);
+
+  test('a time that was left behind fails, an empty one passes', () => {
+    expect(judge({ restore_point_in_time: '2026:11:22 23:01:43' })).toMatchObject({
+      verdict: 'fail',
+      node: 'n1',
+      seen: expect.stringContaining('2026:11:22 23:01:43'),
+    });
+    expect(judge({ restore_point_in_time: '' }).verdict).toBe('pass');
+    expect(judgeArchiving('n1', { properties: {} }, ['/conf']).verdict).toBe('pass');
+  });
+
+  test('folders that are replayed at every start, and a configuration that cannot be found, are warnings', () => {
+    expect(judge({ restore_directories: '/old', restore_command: 'cp %from %to' }).verdict).toBe('warn');
+    expect(judgeArchiving('n1', { properties: {} }, []).verdict).toBe('warn');
+  });
+
+  test('the folders are those of the class path, in its order, then the one of cassandra.yaml', () => {
+    const properties = new Map([
+      ['java.class.path', '/etc/cassandra/:/usr/share/a.jar:/usr/share/lib/*:/opt/x'],
+      ['cassandra.config', 'file:///srv/c%20onf/cassandra.yaml'],
+      ['CASSANDRA_CONF', '/etc/cassandra'],
+    ]);
+    expect(configFolders(properties)).toEqual(['/etc/cassandra', '/opt/x', '/srv/c onf']);
+  });
+});
