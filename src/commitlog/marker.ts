@@ -10,8 +10,8 @@ export type Marker = { kind: 'next'; at: number } | { kind: 'zero' | 'torn' | 'b
 export function readMarker(bytes: Buffer, position: number, id: bigint): Marker {
   const at = bytes.readInt32BE(position);
   const crc = bytes.readUInt32BE(position + 4);
-  if (crc === crcOfMarker(id, position)) return { kind: 'next', at };
   if (at === 0 && crc === 0) return { kind: 'zero' };
+  if (at !== 0 && crc === crcOfMarker(id, position)) return { kind: 'next', at };
   // The two halves are written one after the other: a copy of a live segment may have caught only one.
   return { kind: at === 0 || crc === 0 ? 'torn' : 'bad' };
 }

@@ -1,4 +1,4 @@
-import { decompress } from './decompress.ts';
+import { decompressor } from './decompress.ts';
 import { entryEnd } from './entry.ts';
 import { asBuffer, damaged, readHeader, type SegmentHeader } from './header.ts';
 import { findMarker, MARKER_SIZE, readMarker, zeroFrom } from './marker.ts';
@@ -118,6 +118,7 @@ function* readCompressed(
   tail: Tail,
 ): Generator<SegmentEntry, void, undefined> {
   if (header.compression === 'none') return;
+  const decompress = decompressor(header.compression);
   let at = header.length;
   let logical = header.length;
   while (at < b.length) {
@@ -137,7 +138,7 @@ function* readCompressed(
     const length = b.readInt32BE(at + MARKER_SIZE);
     let plain: Buffer;
     try {
-      plain = decompress(header.compression, b.subarray(start, end), length);
+      plain = decompress(b.subarray(start, end), length);
     } catch (cause) {
       throw damaged('section cannot be decompressed', name, at, cause);
     }
