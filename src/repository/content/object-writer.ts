@@ -14,7 +14,7 @@ import { rememberIfSettled } from './remember.ts';
 const SMALL = 256 << 10;
 /** What is staged is published from here on, so that staging is bounded and a killed run has lost little. */
 const FLUSH_OBJECTS = 16_384;
-const FLUSH_BYTES = 2 << 30;
+const FLUSH_BYTES = 2 * 1024 ** 3;
 
 /** Writes contents through a batch of the backend. */
 export class BatchObjectWriter implements ObjectWriter {
