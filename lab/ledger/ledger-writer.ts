@@ -1,6 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Line } from './model.ts';
 
 /**
  * Appends lines to one ledger file. `append` resolves when the line is on the disk; lines that arrive while a sync is
@@ -24,7 +23,7 @@ export class LedgerWriter {
     return new LedgerWriter(file);
   }
 
-  async append(line: Line): Promise<void> {
+  async append(line: object): Promise<void> {
     this.#queue.push(JSON.stringify(line) + '\n');
     // A flush that is under way has taken its lines already: wait for it, then for the one that has ours.
     await this.#flushing;

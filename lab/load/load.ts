@@ -1,6 +1,5 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { sentMicros } from '../ledger/clock.ts';
+import { nextRun } from '../ledger/ledger-folder.ts';
 import { LedgerWriter } from '../ledger/ledger-writer.ts';
 import type { Endpoints } from './endpoints.ts';
 import { GremlinClient } from './gremlin-client.ts';
@@ -44,8 +43,7 @@ export interface LoadHandle {
 export async function runLoad(options: LoadOptions): Promise<LoadHandle> {
   const { endpoints, ledgerDir, seed, writers = 8 } = options;
   await setUpLoad(endpoints, ledgerDir, options.auditReplicas ?? 1);
-  const run = 1 + Math.max(0, ...(await ledgerRuns(ledgerDir)));
-  const ledgerFile = ledgerPath(ledgerDir, run);
+  const { run, ledgerFile } = await nextRun(ledgerDir, 'run');
   const ledger = await LedgerWriter.create(ledgerFile);
   const gremlin = new GremlinClient(endpoints.gremlinUrl);
   const search = new SearchClient(endpoints.elasticsearch);
@@ -87,18 +85,4 @@ export async function runLoad(options: LoadOptions): Promise<LoadHandle> {
       return latencies.stats();
     },
   };
-}
-
-/** The ledger files of a folder, oldest run first. */
-export async function ledgerFiles(ledgerDir: string): Promise<string[]> {
-  return (await ledgerRuns(ledgerDir)).map((run) => ledgerPath(ledgerDir, run));
-}
-
-async function ledgerRuns(ledgerDir: string): Promise<number[]> {
-  const names = await readdir(ledgerDir);
-  return names.flatMap((name) => /^run-(\d+)\.ndjson$/.exec(name)?.slice(1).map(Number) ?? []).sort((a, b) => a - b);
-}
-
-function ledgerPath(ledgerDir: string, run: number): string {
-  return join(ledgerDir, `run-${String(run).padStart(4, '0')}.ndjson`);
 }

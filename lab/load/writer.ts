@@ -15,6 +15,8 @@ import { groovy } from './setup.ts';
 
 /** The ledger's line is on the disk this long before the transaction is due, so that its sync is not in the latency. */
 const LEAD_MS = 40;
+/** After a failure: a server that is down should not fill the ledger with failures. */
+const PAUSE_MS = 500;
 const APPLY = groovy('apply');
 
 /** What all writers of a run share. */
@@ -74,6 +76,7 @@ export async function runWriter(writer: number, context: WriterContext, signal: 
         error: error.slice(0, 500),
       });
       await abandon(draft, cases, contents, context.attachmentsDir);
+      await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
     }
     cases.splice(0, cases.length - context.liveCases);
   }

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { endpointsSchema } from '../load/endpoints.ts';
-import { ledgerFiles } from '../load/load.ts';
+import { ledgerFiles } from '../ledger/ledger-folder.ts';
 import { keptIndexShapes } from '../load/setup.ts';
 import { prove } from './prove.ts';
 import { isProven } from './report.ts';

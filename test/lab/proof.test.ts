@@ -1,0 +1,253 @@
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Lab, withCql } from '../../lab/index.ts';
+import { readLedger } from '../../lab/ledger/ledger-reader.ts';
+import type { LedgerTransaction, Op } from '../../lab/ledger/model.ts';
+import { attachmentPath } from '../../lab/load/attachment-files.ts';
+import type { Endpoints } from '../../lab/load/endpoints.ts';
+import { GremlinClient } from '../../lab/load/gremlin-client.ts';
+import { labEndpoints } from '../../lab/load/lab-endpoints.ts';
+import { ledgerFiles } from '../../lab/ledger/ledger-folder.ts';
+import { runLoad } from '../../lab/load/load.ts';
+import { startLoadProcess } from '../../lab/load/load-process.ts';
+import { SearchClient } from '../../lab/load/search-client.ts';
+import { keptIndexShapes } from '../../lab/load/setup.ts';
+import { prove } from '../../lab/proof/prove.ts';
+import { isProven, type Proof, type ProofReport } from '../../lab/proof/report.ts';
+import { sharedLab } from './support/labs.ts';
+
+let lab: Lab;
+let endpoints: Endpoints;
+let gremlin: GremlinClient;
+let search: SearchClient;
+let ledgerDir: string;
+
+beforeAll(async () => {
+  lab = await sharedLab();
+  endpoints = await labEndpoints(lab.record);
+  gremlin = new GremlinClient(endpoints.gremlinUrl);
+  search = new SearchClient(endpoints.elasticsearch);
+  ledgerDir = await mkdtemp(join(tmpdir(), 'skep-proof-'));
+});
+
+afterAll(async () => {
+  gremlin?.close();
+  await search?.close();
+  if (ledgerDir) await rm(ledgerDir, { recursive: true });
+});
+
+function nowUs(): bigint {
+  return BigInt((Date.now() + 2) * 1000);
+}
+
+async function proveNow(T = nowUs()): Promise<Proof> {
+  return prove({ endpoints, ledgerFiles: await ledgerFiles(ledgerDir), T, shapes: await keptIndexShapes(ledgerDir) });
+}
+
+describe('a quiet load', () => {
+  test(
+    'is proven, also when its process was killed in mid-flight and another run went on',
+    { timeout: 300_000 },
+    async () => {
+      const killed = await startLoadProcess({ endpoints, ledgerDir, seed: 'killed', liveCases: 4 });
+      await waitFor(async () => (await killed.stats()).count >= 40);
+      process.kill(killed.pid, 'SIGKILL');
+      await expect(killed.ended).rejects.toThrow('the load ended');
+      const load = await runLoad({ endpoints, ledgerDir, seed: 'next', liveCases: 4, transactions: 160 });
+      await load.ended;
+      expect(load.run).toBe(2);
+      expect((await load.stats()).failed).toBe(0);
+      // What the killed process had sent is carried out without it: wait until the server is done with it.
+      let proof = await proveNow();
+      await waitFor(async () => isProven((proof = await proveNow()).report));
+      expect(proof.report.acked_before_T).toBeGreaterThan(190);
+      expect(proof.report.in_flight).toBeLessThanOrEqual(8);
+    },
+  );
+
+  test('is not proven for a moment before a transaction that is there', async () => {
+    const { transactions } = await readLedger(await ledgerFiles(ledgerDir));
+    const last = Math.max(...transactions.map((t) => t.sentAtUs));
+    const after = transactions.filter((t) => t.sentAtUs === last).length;
+    const { report } = await proveNow(BigInt(last - 1));
+    expect(report).toMatchObject({ missing: 0, extra: after, torn: 0, audits_extra: after });
+  });
+});
+
+describe('the proof goes red', () => {
+  /** New cases that nothing has touched since, so that one damage is one transaction. */
+  let untouched: LedgerTransaction[];
+  let before: ProofReport;
+
+  beforeAll(async () => {
+    untouched = untouchedCases((await readLedger(await ledgerFiles(ledgerDir))).transactions);
+    before = (await proveNow()).report;
+  });
+
+  const controls: [string, () => Promise<unknown>, Partial<ProofReport>][] = [
+    [
+      'a vertex is taken away',
+      () => script(`g.V().has('uid', uid).drop().iterate()`, uidOf('Log')),
+      { missing: 1, torn: 1 },
+    ],
+    [
+      'a property is taken away',
+      () => script(`g.V().has('uid', uid).properties('description').drop().iterate()`, uidOf('Case')),
+      { missing: 1, torn: 1 },
+    ],
+    [
+      'a property is changed',
+      () => script(`g.V().has('uid', uid).property('title', 'forged').iterate()`, uidOf('Case')),
+      { missing: 1, torn: 1 },
+    ],
+    [
+      'an edge is taken away',
+      () => script(`g.V().has('uid', uid).inE('TaskLog').drop().iterate()`, uidOf('Log')),
+      { missing: 1, torn: 1 },
+    ],
+    ['a vertex is added', () => script(`g.addV('Case').property('kind', 'Case').iterate()`, 'none'), { extra: 1 }],
+    [
+      'a member of a set is added',
+      () => script(`g.V().has('uid', uid).property('tags', 'forged').iterate()`, uidOf('Case')),
+      { extra: 1 },
+    ],
+    [
+      'an edge is added',
+      () =>
+        script(
+          `g.V().has('uid', uid).as('c').addE('CaseTask').from('c').to('c').property('eid', 'forged').iterate()`,
+          uidOf('Case'),
+        ),
+      { extra: 1 },
+    ],
+    ['an attachment is taken away', () => rm(fileOf()), { dangling: 1 }],
+    ['a byte of an attachment is flipped', () => flipByte(fileOf()), { dangling: 1 }],
+    [
+      'an index entry is taken away',
+      async () => search.request('DELETE', `/thehive_global/_doc/${await documentOf(uidOf('Log'))}`),
+      { index_missing: 1 },
+    ],
+    [
+      'an index entry is added',
+      () => search.request('PUT', '/thehive_global/_doc/zzzz', { kind: 'Case' }),
+      { index_ghosts: 1 },
+    ],
+    [
+      'an index entry is older than its vertex',
+      async () => makeStale(await documentOf(uidOf('Log'))),
+      { index_stale: 1 },
+    ],
+    [
+      'an audit entry is taken away',
+      () => search.request('DELETE', `/thehive-audits/_doc/${someTxn()}`),
+      { audits_missing: 1 },
+    ],
+    [
+      'an audit entry is changed',
+      async () => search.request('PUT', `/thehive-audits/_doc/${someTxn()}`, { createdAt: 1 }),
+      { audits_missing: 1 },
+    ],
+    [
+      'an audit entry is added',
+      () => search.request('PUT', '/thehive-audits/_doc/forged', { createdAt: 1 }),
+      { audits_extra: 1 },
+    ],
+    [
+      'the mapping is another',
+      () => search.request('PUT', '/thehive_global/_mapping', { properties: { forged: { type: 'keyword' } } }),
+      { mapping_equal: false },
+    ],
+  ];
+
+  test.each(controls)('when %s', { timeout: 120_000 }, async (_name, damage, change) => {
+    await damage();
+    const { report, findings } = await proveNow();
+    expect(report, JSON.stringify(findings)).toEqual(changed(before, change));
+    expect(isProven(report)).toBe(false);
+    before = report;
+  });
+
+  test('when the composite index no longer finds what the scan shows', { timeout: 120_000 }, async () => {
+    await withCql(lab.record, (cql) => cql.execute('TRUNCATE thehive.graphindex'));
+    const { report } = await proveNow();
+    expect(report.torn).toBeGreaterThan(before.torn + 50);
+    expect(report.missing).toBe(before.missing);
+  });
+
+  function takeCase(fits: (t: LedgerTransaction) => boolean = () => true): LedgerTransaction {
+    const at = untouched.findIndex(fits);
+    const [taken] = at < 0 ? [] : untouched.splice(at, 1);
+    if (!taken) throw new Error('the load made too few cases that stayed untouched');
+    return taken;
+  }
+
+  /** The uid of a vertex of this label that nothing hangs on, in a case of its own. */
+  function uidOf(label: string): string {
+    const { ops } = takeCase((t) => t.files.length === 0);
+    return addedVertices(ops).find((op) => op[2] === label)?.[1] ?? '';
+  }
+
+  function someTxn(): string {
+    return takeCase().txn;
+  }
+
+  function fileOf(): string {
+    return attachmentPath(endpoints.attachmentsDir, takeCase((t) => t.files.length > 0).files[0]?.sha256 ?? '');
+  }
+});
+
+function changed(report: ProofReport, change: Partial<ProofReport>): ProofReport {
+  const result: Record<string, number | boolean> = { ...report };
+  for (const [key, by] of Object.entries(change)) result[key] = typeof by === 'number' ? Number(result[key]) + by : by;
+  return result as unknown as ProofReport;
+}
+
+function addedVertices(ops: readonly Op[]): Extract<Op, ['addV', ...unknown[]]>[] {
+  return ops.filter((op) => op[0] === 'addV');
+}
+
+/** Acknowledged new cases that no later transaction names, whose contents no other transaction refers to. */
+function untouchedCases(transactions: readonly LedgerTransaction[]): LedgerTransaction[] {
+  return transactions.filter(({ txn, kind, ackedAtUs, ops }) => {
+    if (kind !== 'case-new' || ackedAtUs === undefined) return false;
+    const names = ops.flatMap((op) => (op[0] === 'addV' ? [op[1], String(op[3]['attachmentId'] ?? op[1])] : []));
+    return transactions.every((other) => {
+      const text = JSON.stringify(other.ops);
+      return other.txn === txn || names.every((name) => !text.includes(`"${name}"`));
+    });
+  });
+}
+
+async function script(steps: string, uid: string): Promise<void> {
+  await gremlin.submit(`graph.tx().rollback(); ${steps}; graph.tx().commit(); 'done'`, { uid });
+}
+
+async function documentOf(uid: string): Promise<string> {
+  const [id = ''] = await gremlin.submit(`g.V().has('uid', uid).id().next().toString()`, { uid });
+  return BigInt(id).toString(36);
+}
+
+async function makeStale(id: string): Promise<void> {
+  const { _source } = (await search.request('GET', `/thehive_global/_doc/${id}`)) as { _source: object };
+  await search.request('PUT', `/thehive_global/_doc/${id}`, { ..._source, message: 'older', message__STRING: 'older' });
+}
+
+async function flipByte(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, 0);
+    await file.write(Buffer.from([(buffer[0] ?? 0) ^ 1]), 0, 1, 0);
+  } finally {
+    await file.close();
+  }
+}
+
+async function waitFor(condition: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 120_000;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error('the condition did not come true in time');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
