@@ -116,12 +116,13 @@ async function* classified(input: FilterInput): AsyncGenerator<ClassifiedSegment
   const classifier = new Classifier(input);
   checkOrder(input.segments);
   const live = await firstLive(input.segments);
-  for (const [i, { name, read, tail }] of input.segments.entries()) {
+  for (const [i, source] of input.segments.entries()) {
     if (input.signal?.aborted === true) throw new SkepError('cancelled', 'reading the commit log was cancelled');
-    const bytes = await read();
+    const { name } = source;
+    const bytes = await source.read();
     // Whether the header agrees with the name is checked before the first entry.
     const version = parseSegmentName(name)?.version as SegmentVersion;
-    yield { version, bytes, entries: classifier.segment(name, bytes, tail ?? (i >= live ? 'live' : 'closed')) };
+    yield { version, bytes, entries: classifier.segment(name, bytes, source.tail ?? (i >= live ? 'live' : 'closed')) };
   }
 }
 

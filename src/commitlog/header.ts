@@ -130,11 +130,12 @@ function compressionOf(json: string, name: string | undefined): Compression {
     // What an unknown key would mean for the bytes that follow cannot be known.
     if (key !== 'compressionClass' && key !== 'compressionParameters') throw unsupported(`header key ${key}`, name);
   }
-  const className = (parameters as { compressionClass?: unknown }).compressionClass;
-  if (className === undefined || className === null) return 'none';
-  const short = String(className).replace('org.apache.cassandra.io.compress.', '');
+  const { compressionClass: className = null } = parameters as { compressionClass?: unknown };
+  if (className === null) return 'none';
+  if (typeof className !== 'string') throw damaged('header names no compressor', name);
+  const short = className.replace('org.apache.cassandra.io.compress.', '');
   if (Object.hasOwn(COMPRESSORS, short)) return COMPRESSORS[short as keyof typeof COMPRESSORS];
-  throw unsupported(`the segment is compressed with ${String(className)}`, name);
+  throw unsupported(`the segment is compressed with ${className}`, name);
 }
 
 function unsupported(message: string, segment: string | undefined): SkepError {

@@ -115,6 +115,7 @@ const cluster = z.strictObject({
           url: z.url(),
           user: z.string().optional(),
           password: secretSource.optional(),
+          ca_file: z.string().optional(),
           /** Name of the mixed index in JanusGraph's schema. */
           mixed_index: z.string().default('global'),
         })

@@ -47,7 +47,7 @@ async function byJanusGraph(c: Connections, details: Details, signal: AbortSigna
     }
     return { ghosts, reindexed };
   } finally {
-    await graph.close();
+    graph.close();
   }
 }
 

@@ -71,13 +71,9 @@ async function swapIn(
   if (count === 0 && index.docs > 0) {
     throw new SkepError('restore-failed', `${index.name} came back empty, the backup had ${index.docs} documents`);
   }
-  await search.request('PUT', `/${beside}/_settings`, { body: { 'index.blocks.write': true } });
   await remove(search, index.name);
-  await search.request('POST', `/${beside}/_clone/${index.name}`, {
-    body: { settings: { 'index.blocks.write': null }, aliases: index.aliases },
-    query: { wait_for_active_shards: 'all' },
-    timeoutMs: 600_000,
-  });
+  // Not a clone: that leaves settings of its own behind (`routing_partition_size`, `resize`) and takes no aliases along.
+  await restoreIndex(search, repository, snapshot, index.name, index.name);
   await green(search, index.name, signal);
   if ((await countDocs(search, index.name)) !== count) {
     throw new SkepError('restore-failed', `${index.name} has not the ${count} documents that were restored`);

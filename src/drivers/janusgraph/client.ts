@@ -1,69 +1,151 @@
-import gremlin from 'gremlin';
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import WebSocket from 'ws';
+import { z } from 'zod';
 import type { ClusterConfig } from '../../config/schema.ts';
 import { readSecret } from '../../config/secrets.ts';
 import { SkepError } from '../../errors.ts';
 
-/** A Gremlin Server of the restored cluster, in which Groovy scripts are run. */
+/** A Gremlin Server in which Groovy scripts are run. */
 export interface Graph {
-  /** Runs one script in a transaction of its own and gives all that it returns. */
-  run(script: string, bindings?: Record<string, unknown>, timeoutMs?: number): Promise<unknown[]>;
-  /** The same, result by result, as they come. */
-  stream(script: string, bindings?: Record<string, unknown>, timeoutMs?: number): AsyncGenerator<unknown>;
-  close(): Promise<void>;
+  /** Runs one script, whose results must be strings; gives them all, or fails: never a part of them. */
+  run(script: string, bindings?: Record<string, string>, timeoutMs?: number): Promise<string[]>;
+  close(): void;
 }
 
-const TIMEOUT_MS = 24 * 3_600_000;
+export interface GraphOptions {
+  url: string;
+  user?: string;
+  password?: string;
+  /** PEM of the authority that signed the server's certificate (`wss:`). */
+  ca?: Buffer;
+}
 
-/** Errors: `janusgraph-credentials`, `janusgraph-failed` (retryable while nothing answers). */
+const MIME = 'application/vnd.gremlin-v3.0+json';
+const CONNECT_MS = 10_000;
+const DAY_MS = 24 * 3_600_000;
+
+const responseSchema = z.object({
+  requestId: z.string().nullable(),
+  status: z.object({ code: z.number(), message: z.string().nullish() }),
+  result: z.object({ data: z.unknown() }),
+});
+const stringsSchema = z.object({ '@type': z.literal('g:List'), '@value': z.array(z.string()) });
+
+interface Pending {
+  parts: string[];
+  resolve(parts: string[]): void;
+  reject(e: unknown): void;
+}
+
+/** The Gremlin Server that the configuration names. Errors: as `connectGraph`. */
 export async function openGraph(cluster: ClusterConfig): Promise<Graph> {
   const c = cluster.index.janusgraph;
   if (!c) throw new SkepError('config-invalid', 'index.janusgraph is missing');
-  const password = c.password ? await readSecret(c.password, 'index.janusgraph.password') : undefined;
-  const client = new gremlin.driver.Client(c.url, {
-    traversalSource: 'g',
-    ...(c.user && password
-      ? { authenticator: new gremlin.driver.auth.PlainTextSaslAuthenticator(c.user, password) }
+  return connectGraph({
+    url: c.url,
+    ...(c.user && c.password
+      ? { user: c.user, password: await readSecret(c.password, 'index.janusgraph.password') }
       : {}),
+    ...(c.ca_file ? { ca: await readFile(c.ca_file) } : {}),
   });
-  try {
-    await client.open();
-  } catch (e) {
-    throw translate(e);
-  }
+}
+
+/** Connects. Errors: `janusgraph-failed` (retryable while nothing answers); credentials are only asked for by a request. */
+export async function connectGraph(o: GraphOptions): Promise<Graph> {
+  const socket = new WebSocket(o.url, {
+    handshakeTimeout: CONNECT_MS,
+    maxPayload: 64 << 20,
+    ...(o.ca ? { ca: o.ca } : {}),
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('open', resolve);
+    socket.once('error', (e) => reject(failed(`no connection to ${o.url}: ${e.message}`, true, e)));
+  });
+  const pending = new Map<string, Pending>();
+  const drop = (e: SkepError) => {
+    for (const p of pending.values()) p.reject(e);
+    pending.clear();
+  };
+  const send = (message: object) => {
+    const body = Buffer.from(JSON.stringify(message));
+    socket.send(Buffer.concat([Buffer.from([MIME.length]), Buffer.from(MIME), body]));
+  };
+  socket.on('error', (e) => drop(failed(`the connection was lost: ${e.message}`, true, e)));
+  socket.on('close', () => drop(failed('the connection was closed', true)));
+  socket.on('message', (data: Buffer) => {
+    try {
+      const response = responseSchema.parse(JSON.parse(data.toString('utf8')));
+      receive(response, pending, o, send);
+    } catch (e) {
+      drop(failed('an answer of no known shape', false, e));
+    }
+  });
   return {
-    async run(script, bindings = {}, timeoutMs = TIMEOUT_MS) {
-      try {
-        return (await client.submit(script, bindings, options({ evaluationTimeout: timeoutMs }))).toArray();
-      } catch (e) {
-        throw translate(e);
-      }
+    run(script, bindings = {}, timeoutMs = DAY_MS) {
+      if (socket.readyState !== WebSocket.OPEN) return Promise.reject(failed('the connection was closed', true));
+      const id = randomUUID();
+      return new Promise<string[]>((resolve, reject) => {
+        pending.set(id, { parts: [], resolve, reject });
+        send({
+          requestId: { '@type': 'g:UUID', '@value': id },
+          op: 'eval',
+          processor: '',
+          args: {
+            gremlin: script,
+            language: 'gremlin-groovy',
+            bindings,
+            batchSize: { '@type': 'g:Int32', '@value': 1000 },
+            evaluationTimeout: { '@type': 'g:Int64', '@value': timeoutMs },
+          },
+        });
+      });
     },
-    async *stream(script, bindings = {}, timeoutMs = TIMEOUT_MS) {
-      try {
-        const batches = client.stream(script, bindings, options({ evaluationTimeout: timeoutMs, batchSize: 1000 }));
-        for await (const batch of batches as AsyncIterable<{ toArray(): unknown[] }>) yield* batch.toArray();
-      } catch (e) {
-        throw translate(e);
-      }
+    close() {
+      socket.close();
+      drop(failed('the connection was closed', false));
     },
-    close: () => client.close(),
   };
 }
 
-/** The driver takes any of its options alone; its published types ask for all of them. */
-function options(o: Partial<gremlin.driver.RequestOptions>): gremlin.driver.RequestOptions {
-  return o as gremlin.driver.RequestOptions;
+function receive(
+  response: z.output<typeof responseSchema>,
+  pending: Map<string, Pending>,
+  o: GraphOptions,
+  send: (message: object) => void,
+): void {
+  const { code, message } = response.status;
+  const id = response.requestId;
+  const p = id === null ? undefined : pending.get(id);
+  if (!p || id === null) return;
+  const end = (settle: () => void) => {
+    pending.delete(id);
+    settle();
+  };
+  if (code === 407 && o.user !== undefined) {
+    const sasl = Buffer.from(`\0${o.user}\0${o.password ?? ''}`).toString('base64');
+    send({
+      requestId: { '@type': 'g:UUID', '@value': id },
+      op: 'authentication',
+      processor: '',
+      args: { sasl, saslMechanism: 'PLAIN' },
+    });
+    return;
+  }
+  if (code === 401 || code === 407) {
+    return end(() =>
+      p.reject(new SkepError('janusgraph-credentials', 'the Gremlin Server refused the user or password')),
+    );
+  }
+  if (code >= 400) return end(() => p.reject(failed(message?.split('\n')[0] || `status ${code}`, false)));
+  if (code !== 204) {
+    const strings = stringsSchema.safeParse(response.result.data);
+    if (!strings.success) return end(() => p.reject(failed('the script did not return strings', false)));
+    for (const part of strings.data['@value']) p.parts.push(part);
+  }
+  if (code !== 206) end(() => p.resolve(p.parts));
 }
 
-function translate(e: unknown): SkepError {
-  const message = (e instanceof Error ? e.message : String((e as { message?: string })?.message ?? e)).split('\n')[0];
-  const status = (e as { statusCode?: number }).statusCode;
-  if (status === 401 || /credentials|unauthorized/i.test(message ?? '')) {
-    return new SkepError('janusgraph-credentials', 'the Gremlin Server refused the user or password');
-  }
-  const code = (e as { code?: string }).code;
-  return new SkepError('janusgraph-failed', `JanusGraph: ${message || code || 'no connection'}`, {
-    retryable: status === undefined,
-    cause: e,
-  });
+function failed(message: string, retryable: boolean, cause?: unknown): SkepError {
+  return new SkepError('janusgraph-failed', `JanusGraph: ${message}`, { retryable, cause });
 }
