@@ -11,6 +11,7 @@ export default defineConfig({
         test: {
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
+          globalSetup: ['test/lab/support/global-setup.ts'],
           pool: 'forks',
           maxWorkers: 1,
           fileParallelism: false,

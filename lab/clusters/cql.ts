@@ -4,6 +4,8 @@ import cassandra from 'cassandra-driver';
 import { SkepError } from '../../src/errors.ts';
 import type { LabRecord } from './record.ts';
 
+const NODES = 3;
+
 export type CqlClient = cassandra.Client;
 
 /** A client of the lab's Cassandra as its superuser; the caller shuts it down. */
@@ -60,17 +62,19 @@ export async function awaitLogin(
   }
 }
 
-/** Waits until every node has the same schema. */
+/** Waits until all three nodes have the same schema; what the driver itself waits for ends after 10 s, agreed or not. */
 export async function awaitAgreement(client: CqlClient, limitMs = 30_000): Promise<void> {
   const end = Date.now() + limitMs;
-  while ((await schemaVersions(client)).size !== 1) {
+  for (;;) {
+    const versions = await schemaVersions(client);
+    if (versions.length === NODES && new Set(versions).size === 1) return;
     if (Date.now() > end) throw new SkepError('cql-failed', 'the nodes of the lab do not agree on the schema');
     await delay(100);
   }
 }
 
-/** The schema versions of all nodes, each as the node itself says. */
-async function schemaVersions(client: CqlClient): Promise<Set<string>> {
+/** The schema versions of the nodes that the client is connected to, each as the node itself says. */
+async function schemaVersions(client: CqlClient): Promise<string[]> {
   const versions = client
     .getState()
     .getConnectedHosts()
@@ -78,5 +82,5 @@ async function schemaVersions(client: CqlClient): Promise<Set<string>> {
       const result = await client.execute('SELECT schema_version FROM system.local', [], { host });
       return String(result.rows[0]?.['schema_version']);
     });
-  return new Set(await Promise.all(versions));
+  return Promise.all(versions);
 }

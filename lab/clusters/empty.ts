@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { withCql } from './cql.ts';
+import { awaitAgreement, withCql } from './cql.ts';
 import { withElasticsearch } from './elastic.ts';
 import type { Lab } from './lab.ts';
 import type { LabRecord } from './record.ts';
@@ -50,7 +50,11 @@ export async function resetData(lab: Lab, signal?: AbortSignal): Promise<void> {
 }
 
 async function dropKeyspace(record: LabRecord): Promise<void> {
-  await withCql(record, (client) => client.execute(`DROP KEYSPACE IF EXISTS ${record.thehive.keyspace}`));
+  await withCql(record, async (client) => {
+    await client.execute(`DROP KEYSPACE IF EXISTS ${record.thehive.keyspace}`);
+    // a node that is stopped before it has heard of the drop would come back with the keyspace
+    await awaitAgreement(client);
+  });
 }
 
 async function deleteIndices(record: LabRecord): Promise<void> {

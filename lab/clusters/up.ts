@@ -6,6 +6,7 @@ import { requireTools } from '../ground/tools.ts';
 import { type CassandraVersion, type LabPlace, layoutOf } from '../layout.ts';
 import { makeCertificates } from './certificates.ts';
 import { describeLab } from './describe.ts';
+import { requireFreeAddresses } from './free-addresses.ts';
 import { Lab } from './lab.ts';
 import { writeRecord } from './record.ts';
 import { claimFolder, removeLab } from './remove.ts';
@@ -31,22 +32,10 @@ export interface LabOptions extends LabPlace {
 
 /** Boots a lab and returns when all its servers are ready. What a former lab left in the same folder is removed first. */
 export async function labUp(options: LabOptions = {}): Promise<Lab> {
-  const { root } = layoutOf(options);
-  return exclusive(`up ${root}`, () => bootOrClean(options), options.signal);
+  return exclusive(`up ${layoutOf(options).root}`, () => prepare(options), options.signal);
 }
 
-async function bootOrClean(options: LabOptions): Promise<Lab> {
-  const { root } = layoutOf(options);
-  try {
-    return await boot(options);
-  } catch (e) {
-    // the logs of a lab that failed to boot go with it: the error carries the last lines
-    await removeLab(root);
-    throw e;
-  }
-}
-
-async function boot(options: LabOptions): Promise<Lab> {
+async function prepare(options: LabOptions): Promise<Lab> {
   const { signal } = options;
   const say = options.onProgress ?? ((): void => {});
   const layout = layoutOf(options);
@@ -58,18 +47,34 @@ async function boot(options: LabOptions): Promise<Lab> {
   say('programs: looking in the cache, fetching what is absent');
   const jars = await ensurePrograms(versions, signal);
   if (await removeLab(layout.root)) say('removed what a former lab left');
+  await requireFreeAddresses(layout);
+  signal?.throwIfAborted();
 
   const labId = randomUUID();
   await claimFolder(layout.root, labId);
-  if (options.owner !== undefined) await startWatchdog(layout.root, options.owner);
+  try {
+    if (options.owner !== undefined) await startWatchdog(layout.root, options.owner);
+    const ground = { layout, labId, versions, cassandraYaml: options.cassandraYaml ?? {}, tools, jars };
+    return await boot(ground, say, signal);
+  } catch (e) {
+    // the logs of a lab that failed to boot go with it: the error carries the last lines
+    await removeLab(layout.root);
+    throw e;
+  }
+}
+
+async function boot(
+  ground: Omit<Parts, 'secrets' | 'certificates'>,
+  say: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<Lab> {
+  const { layout, labId, versions, tools } = ground;
   const [secrets, certificates] = await Promise.all([
     makeSecrets(layout),
     makeCertificates(layout, tools),
     makeSsh(layout, labId, tools),
   ]);
-  const cassandraYaml = options.cassandraYaml ?? {};
-  const parts: Parts = { layout, labId, versions, cassandraYaml, tools, jars, secrets, certificates };
-  await writeNodes(parts);
+  await writeNodes({ ...ground, secrets, certificates });
   const record = describeLab(layout, labId, versions, secrets, certificates.caFile);
   await mkdir(record.repository, { recursive: true });
   await writeFile(record.config, skepYaml(record));

@@ -22,10 +22,15 @@ export async function runTool(argv: readonly string[], options: ToolOptions = {}
   });
   if (!result.failed) return String(result.stdout);
   options.signal?.throwIfAborted();
-  const said = `${String(result.stdout)}\n${String(result.stderr)}`.trim().split('\n').slice(-20).join('\n');
+  const said = shorten(`${String(result.stdout)}\n${String(result.stderr)}`.trim().split('\n')).join('\n');
   throw new SkepError('command-failed', `${file} failed: ${said === '' ? result.shortMessage : said}`, {
     hint: `Run \`make setup\` to see whether a package is missing, then \`${file}\` by hand.`,
     context: { argv: [...argv], exitCode: result.exitCode ?? null },
     cause: result.cause,
   });
+}
+
+/** Java says what failed first, Maven last: the beginning and the end of long output. */
+function shorten(lines: readonly string[]): string[] {
+  return lines.length <= 20 ? [...lines] : [...lines.slice(0, 5), '…', ...lines.slice(-14)];
 }

@@ -1,0 +1,43 @@
+// One lab for all files of a run: it boots when the first test asks for it and goes down when the run ends, however it
+// ends. Files run one after the other; each begins with an empty lab.
+import path from 'node:path';
+import { inject } from 'vitest';
+import { Lab, labUp, type LabOptions, openLab } from '../../../lab/index.ts';
+import { findRecord } from '../../../lab/clusters/record.ts';
+import { removeLab } from '../../../lab/clusters/remove.ts';
+import { freeShift } from './free-shift.ts';
+
+/** The shared lab, empty as after boot and with every service running. Call it in `beforeAll`. */
+export async function sharedLab(): Promise<Lab> {
+  const root = path.join(inject('labsFolder'), 'shared');
+  if ((await findRecord(root)) !== undefined) {
+    const lab = await openLab(root);
+    await lab.reset();
+    return lab;
+  }
+  return boot('shared', {});
+}
+
+/**
+ * Runs `task` with a lab of its own, of another kind than the shared one; it is down afterwards. The shared lab goes down
+ * first, to leave the machine's memory and cores to this one.
+ */
+export async function withOwnLab<T>(options: LabOptions, task: (lab: Lab) => Promise<T>): Promise<T> {
+  await removeLab(path.join(inject('labsFolder'), 'shared'));
+  const lab = await boot('own', options);
+  try {
+    return await task(lab);
+  } finally {
+    await lab.down();
+  }
+}
+
+async function boot(name: string, options: LabOptions): Promise<Lab> {
+  const root = path.join(inject('labsFolder'), name);
+  const from = Date.now();
+  const onProgress = (line: string): void => {
+    process.stdout.write(`lab ${name} ${((Date.now() - from) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
+  };
+  const shift = await freeShift();
+  return labUp({ name, shift, owner: inject('labsOwner'), onProgress, ...options, root });
+}
