@@ -101,7 +101,7 @@ export interface Repository {
   objectWriter(options: ObjectWriterOptions): ObjectWriter;
 
   /**
-   * Writes the listing and its inventory; flushes the writer before and after. `entries` must be sorted by path,
+   * Writes the listing and its inventory, and flushes the writer. `entries` must be sorted by path,
    * bytewise in UTF-8, without duplicates, else `internal`. Memory does not grow with the paths (72 bytes an object).
    */
   writeListing(

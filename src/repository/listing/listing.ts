@@ -19,8 +19,6 @@ export async function writeListing(
   writer: ObjectWriter,
   options: { signal?: AbortSignal } = {},
 ): Promise<ListingRef> {
-  // Whatever the listing names must have reached the disk before the listing can.
-  await writer.flush();
   const tree = new TreeWriter('listing', writer);
   const objects = new ObjectTable();
   let files = 0;
@@ -35,6 +33,7 @@ export async function writeListing(
   }
   const root = await tree.finish();
   const inventory = await writeInventory(objects, writer);
+  // One group for contents and pieces: bytes reach the disk before any name, names before a manifest.
   await writer.flush();
   return { root, inventory, files, bytes };
 }
