@@ -136,6 +136,8 @@ export interface NodeFacts {
   user: string;
   uid: number;
   protectedHardlinks: boolean;
+  /** The most memory that the agent has had so far. */
+  peakRssBytes: number;
   space: Space[];
 }
 

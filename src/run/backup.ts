@@ -35,6 +35,8 @@ export interface BackupResult {
   newBytes: number;
   lingerSeconds: number;
   attempts: number;
+  /** The most memory that the controller and each agent had. */
+  peakRssBytes: Record<string, number>;
 }
 
 /**
@@ -84,7 +86,7 @@ export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promi
         { lease, signal: opts.signal },
       ),
     );
-    return summarize(manifest, details, attempts, startedAt);
+    return { ...summarize(manifest, details, attempts, startedAt), peakRssBytes: await peakMemory(c) };
   } catch (e) {
     const error = toSkepError(opts.signal.aborted && opts.signal.reason instanceof SkepError ? opts.signal.reason : e);
     emit({ type: 'error', error: error.toJSON() });
@@ -289,7 +291,12 @@ function part(node: string, store: string, r: Captured): ManifestPart {
   return { node, store, root, inventory, files, bytes, newBytes: r.newBytes };
 }
 
-function summarize(manifest: Manifest, details: Details, attempts: number, startedAt: Date): BackupResult {
+function summarize(
+  manifest: Manifest,
+  details: Details,
+  attempts: number,
+  startedAt: Date,
+): Omit<BackupResult, 'peakRssBytes'> {
   const sum = (of: (p: ManifestPart) => number) => manifest.parts.reduce((n, p) => n + of(p), 0);
   return {
     id: manifest.id,
@@ -301,6 +308,12 @@ function summarize(manifest: Manifest, details: Details, attempts: number, start
     lingerSeconds: details.cut.lingerMs / 1000,
     attempts,
   };
+}
+
+async function peakMemory(c: Connections): Promise<Record<string, number>> {
+  const peaks: Record<string, number> = { controller: process.resourceUsage().maxRSS * 1024 };
+  for (const [node, agent] of c.agents) peaks[node] = (await agent.call('node.facts', { paths: [] })).peakRssBytes;
+  return peaks;
 }
 
 function plan(cluster: ClusterConfig, topology: Topology): { text: string; changes: boolean }[] {

@@ -22,6 +22,8 @@ export const nodeHandlers = {
       user: username,
       uid,
       protectedHardlinks: (await readFile('/proc/sys/fs/protected_hardlinks', 'utf8').catch(() => '0')).trim() === '1',
+      // getrusage counts in KiB
+      peakRssBytes: process.resourceUsage().maxRSS * 1024,
       space: await Promise.all(p.paths.map(space)),
     };
   },

@@ -1,0 +1,60 @@
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import type { SerializedError, SkepEvent } from '../../src/index.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+export interface SkepRun {
+  exitCode: number;
+  events: SkepEvent[];
+  /** The `result` event. */
+  result: Record<string, unknown> | undefined;
+  error: SerializedError | undefined;
+  seconds: number;
+}
+
+/** Runs the command line as an operator would, in a process of its own, and reads its events. */
+export async function runSkep(
+  args: readonly string[],
+  o: { config: string; state: string; onEvent?: (e: SkepEvent) => void; signal?: AbortSignal },
+): Promise<SkepRun> {
+  const started = performance.now();
+  const child = execa(process.execPath, [MAIN, ...args, '--config', o.config, '--json'], {
+    stdin: 'ignore',
+    stderr: 'ignore',
+    buffer: false,
+    reject: false,
+    env: { SKEP_STATE: o.state },
+    ...(o.signal ? { cancelSignal: o.signal, gracefulCancel: false } : {}),
+  });
+  const events: SkepEvent[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    const event = JSON.parse(line) as SkepEvent;
+    if (event.type !== 'progress') events.push(event);
+    o.onEvent?.(event);
+  }
+  const { exitCode, signal } = await child;
+  const last = (type: SkepEvent['type']) => events.findLast((e) => e.type === type);
+  const error = last('error');
+  return {
+    exitCode: exitCode ?? (signal === 'SIGTERM' ? 143 : 1),
+    events,
+    result: last('result') as Record<string, unknown> | undefined,
+    error: error?.type === 'error' ? error.error : undefined,
+    seconds: (performance.now() - started) / 1000,
+  };
+}
+
+/** The same, and a failure is thrown with what skep said. */
+export async function mustSkep(
+  args: readonly string[],
+  o: Parameters<typeof runSkep>[1],
+): Promise<SkepRun & { result: Record<string, unknown> }> {
+  const run = await runSkep(args, o);
+  if (run.exitCode !== 0 || !run.result) {
+    const why = run.error ? `${run.error.message} [${run.error.code}]` : 'no error was told';
+    throw new Error(`skep ${args.join(' ')} ended with ${run.exitCode}: ${why}`);
+  }
+  return { ...run, result: run.result };
+}

@@ -1,0 +1,116 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Lab } from '../clusters/lab.ts';
+import { labEndpoints } from '../load/lab-endpoints.ts';
+import { ledgerFiles } from '../ledger/ledger-folder.ts';
+import type { LoadHandle } from '../load/load.ts';
+import { startLoadProcess } from '../load/load-process.ts';
+import { keptIndexShapes } from '../load/setup.ts';
+import { prove } from '../proof/prove.ts';
+import type { Proof } from '../proof/report.ts';
+import { mustSkep, runSkep, type SkepRun } from './skep-process.ts';
+
+export interface Backup {
+  id: string;
+  /** Decimal µs. */
+  T: string;
+  seconds: number;
+  newBytes: number;
+  lingerSeconds: number;
+  attempts: number;
+  fromMs: number;
+  toMs: number;
+  peakRssBytes: Record<string, number>;
+}
+
+export interface TrialOptions {
+  seed: string;
+  /** Tells one line about what goes on. */
+  say: (line: string) => void;
+  /** Another configuration than the lab's own. */
+  config?: string;
+}
+
+/** One story in a lab: a load with its ledger, backups under it, a loss, a restore, the proof. */
+export class Trial {
+  readonly lab: Lab;
+  readonly config: string;
+  readonly #o: TrialOptions;
+  #load: LoadHandle | undefined;
+
+  constructor(lab: Lab, o: TrialOptions) {
+    this.lab = lab;
+    this.config = o.config ?? lab.config;
+    this.#o = o;
+  }
+
+  /** Where this lab's skep keeps its journals. */
+  get state(): string {
+    return join(this.lab.root, 'skep-state');
+  }
+
+  get load(): LoadHandle {
+    if (!this.#load) throw new Error('no load runs');
+    return this.#load;
+  }
+
+  /** Starts the writers; at full speed when `rate` is absent. */
+  async startLoad(rate?: number): Promise<LoadHandle> {
+    await mkdir(this.lab.record.ledger, { recursive: true });
+    this.#load = await startLoadProcess({
+      endpoints: await labEndpoints(this.lab.record),
+      ledgerDir: this.lab.record.ledger,
+      seed: this.#o.seed,
+      ...(rate === undefined ? {} : { rate }),
+    });
+    return this.#load;
+  }
+
+  async stopLoad(): Promise<void> {
+    await this.#load?.stop();
+    this.#load = undefined;
+  }
+
+  /** Makes the repository when there is none. */
+  async ensureRepository(): Promise<void> {
+    const run = await runSkep(['list'], this.#skep());
+    if (run.exitCode === 10) await mustSkep(['init'], this.#skep());
+    else if (run.exitCode !== 0) throw new Error(run.error?.message ?? 'skep list failed');
+  }
+
+  async backup(): Promise<Backup> {
+    const fromMs = Date.now();
+    const { result } = await mustSkep(['backup'], this.#skep());
+    return { ...(result as unknown as Backup), fromMs, toMs: Date.now() };
+  }
+
+  /** A backup that may fail. */
+  tryBackup(signal?: AbortSignal): Promise<SkepRun> {
+    return runSkep(['backup'], { ...this.#skep(), ...(signal ? { signal } : {}) });
+  }
+
+  async restore(id: string, args: readonly string[] = []): Promise<SkepRun & { result: Record<string, unknown> }> {
+    return mustSkep(['restore', id, '--yes', ...args], this.#skep());
+  }
+
+  async prove(T: string): Promise<Proof> {
+    const { ledger } = this.lab.record;
+    return prove({
+      endpoints: await labEndpoints(this.lab.record),
+      ledgerFiles: await ledgerFiles(ledger),
+      T: BigInt(T),
+      shapes: await keptIndexShapes(ledger),
+    });
+  }
+
+  #skep() {
+    const { say } = this.#o;
+    return {
+      config: this.config,
+      state: this.state,
+      onEvent: (e: { type: string; text?: string }) => {
+        if (e.type === 'stage-started' || e.type === 'warning') say(`    ${e.text}`);
+      },
+    };
+  }
+}
