@@ -1,7 +1,7 @@
 import { SkepError } from '../errors.ts';
 import { Undecodable } from './byte-reader.ts';
 import { readHeader, type SegmentHeader } from './header.ts';
-import { decodeMutation, peekMutation, tableIdAt, type Mutation, type PartitionUpdate } from './mutation.ts';
+import { decodeMutation, peekMutation, type Mutation, type PartitionUpdate } from './mutation.ts';
 import type { TableSchema } from './schema.ts';
 import { readSegment, type SegmentEntry, type Tail } from './segment.ts';
 import { TableIndex } from './table-index.ts';
@@ -18,6 +18,11 @@ export interface CutRules {
   foreign: ReadonlySet<string>;
   /** Ids of tables of the wanted keyspaces that were dropped, and whose schema is not known. */
   dropped?: ReadonlySet<string>;
+  /**
+   * What to do about a table that is in none of these. `refuse` (default), or `skip`: right only where the schema is
+   * known not to have changed from the first segment's pin to `T`, for then the table was dropped before, or made after.
+   */
+  unknown?: 'refuse' | 'skip';
   /** The cut: a mutation with any timestamp after it is left out whole. Microseconds. */
   T: bigint;
   /** Truncations by table id, of the node that wrote the log. */
@@ -28,7 +33,7 @@ export interface CutRules {
 
 /**
  * `kept`: all of it. `partly`: `updates` are what remains of it. `after`: a timestamp is after `T`. `truncated`: every
- * wanted update was wiped by a truncation. `unwanted`: of tables that are not wanted. `foreign`, `dropped`: not decoded.
+ * wanted update was wiped by a truncation. `unwanted`: of tables that are not wanted. `foreign`, `dropped` (or unknown and skipped): not decoded.
  */
 export type Verdict = 'kept' | 'partly' | 'after' | 'truncated' | 'unwanted' | 'foreign' | 'dropped';
 
@@ -40,18 +45,20 @@ export interface Classified {
   newest: bigint | undefined;
 }
 
-type Known = { kind: 'table'; schema: TableSchema; wanted: boolean } | { kind: 'foreign' | 'dropped' };
+type Known = { kind: 'table'; schema: TableSchema } | { kind: 'foreign' | 'dropped' | 'unknown' };
 
 /** Applies the rules to every entry of a segment. */
 export class Classifier {
   readonly #rules: CutRules;
   readonly #index: TableIndex<Known>;
+  readonly #unknown: Known;
   readonly #lookup: (bytes: Buffer, at: number) => TableSchema | undefined;
 
   /** Error: `segment-unsupported` where a wanted table has counters. */
   constructor(rules: CutRules) {
     this.#rules = rules;
     this.#index = new TableIndex(knownTables(rules));
+    this.#unknown = { kind: rules.unknown === 'skip' ? 'dropped' : 'unknown' };
     this.#lookup = (bytes, at) => {
       const known = this.#index.find(bytes, at);
       return known?.kind === 'table' ? known.schema : undefined;
@@ -77,8 +84,7 @@ export class Classifier {
     const start = entry.start + 8;
     const end = entry.end - 4;
     const { count, firstTableAt } = peekMutation(bytes, start, end);
-    const first = this.#index.find(bytes, firstTableAt);
-    if (first === undefined) throw new Undecodable(`table ${tableIdAt(bytes, firstTableAt)} is not known`);
+    const first = this.#index.find(bytes, firstTableAt) ?? this.#unknown;
     if (first.kind === 'foreign') return { entry, verdict: 'foreign', updates: [], newest: undefined };
     // Beside another update, one that cannot be decoded would hide where the other begins: then it is an error below.
     if (first.kind === 'dropped' && count === 1) return { entry, verdict: 'dropped', updates: [], newest: undefined };
@@ -113,7 +119,7 @@ function* knownTables(rules: CutRules): Generator<[string, Known]> {
         context: { keyspace: schema.keyspace, table: schema.table },
       });
     }
-    yield [id, { kind: 'table', schema, wanted }];
+    yield [id, { kind: 'table', schema }];
   }
   for (const id of rules.foreign) if (!rules.schema.has(id)) yield [id, { kind: 'foreign' }];
   for (const id of rules.dropped ?? []) {

@@ -19,7 +19,7 @@ export {
   type SegmentVersion,
 } from './header.ts';
 export { decodeMutation, type Mutation, type PartitionUpdate, type TableLookup } from './mutation.ts';
-export { foreignTableIds, parseTableSchemas, SchemaRows, type TableSchema } from './schema.ts';
+export { foreignTableIds, narrowSchema, parseTableSchemas, SchemaRows, type TableSchema } from './schema.ts';
 export { readSegment, type SegmentEntry, type Tail } from './segment.ts';
 export { TableIndex } from './table-index.ts';
 export { ALL_PARTS, type TimestampParts } from './timestamps.ts';

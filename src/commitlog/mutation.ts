@@ -100,7 +100,7 @@ function walkUpdate(
 }
 
 /** The table id whose 16 bytes are at `at`, as `system_schema` spells it. */
-export function tableIdAt(bytes: Buffer, at: number): string {
+function tableIdAt(bytes: Buffer, at: number): string {
   const hex = bytes.toString('hex', at, at + 16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

@@ -85,6 +85,19 @@ export function foreignTableIds(rows: unknown, keyspaces: ReadonlySet<string>): 
   return new Set([...schema.tables, ...schema.views].filter((t) => !keyspaces.has(t.keyspace_name)).map((t) => t.id));
 }
 
+/** Only the rows that it takes to decode `keyspaces` and to know all other tables by their ids: for keeping. */
+export function narrowSchema(rows: unknown, keyspaces: ReadonlySet<string>): SchemaRows {
+  const schema = parseRows(rows);
+  const ours = (row: { keyspace_name: string }): boolean => keyspaces.has(row.keyspace_name);
+  return {
+    tables: schema.tables,
+    views: schema.views,
+    columns: schema.columns.filter(ours),
+    types: schema.types.filter(ours),
+    dropped_columns: schema.dropped_columns.filter(ours),
+  };
+}
+
 function parseRows(rows: unknown): SchemaRows {
   const parsed = SchemaRows.safeParse(rows);
   if (parsed.success) return parsed.data;

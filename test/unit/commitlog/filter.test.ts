@@ -121,6 +121,16 @@ describe('the filter', () => {
     }
   });
 
+  test('passes over a table that is not known where it is told to, but not where it would hide another one', async () => {
+    const input = { ...rules, unknown: 'skip' as const };
+    const alone = sources(segment(1n, [[entry(update(5, 'a', T)), entry(update(1, 'a', T))]]));
+    expect((await filter({ ...input, segments: alone })).stats).toMatchObject({ dropped: 1, kept: 1 });
+    for (const beside of [entry(update(5, 'a', T), update(1, 'a', T)), entry(update(1, 'a', T), update(5, 'a', T))]) {
+      const segments = sources(segment(1n, [[beside]]));
+      expect(await codeOf(filter({ ...input, segments }))).toBe('segment-schema-mismatch');
+    }
+  });
+
   test.each([
     ['a table that is not known', [update(5, 'a', T)]],
     ['a table that is not known beside one that is', [update(1, 'a', T), update(5, 'a', T)]],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { foreignTableIds, parseTableSchemas } from '../../../src/commitlog/index.ts';
+import { foreignTableIds, narrowSchema, parseTableSchemas } from '../../../src/commitlog/index.ts';
 import { codeOf } from './code-of.ts';
 import { rowsOf } from './fixtures.ts';
 
@@ -24,6 +24,15 @@ describe('the schema', () => {
     expect(new Set([...schema.values()].map((t) => t.keyspace))).toEqual(ours);
     expect(schema.size + foreign.size).toBe(rows.tables.length);
     expect([...schema.keys()].filter((id) => foreign.has(id))).toEqual([]);
+  });
+
+  test('that is kept through JSON, narrowed to some keyspaces, says the same', () => {
+    const rows = rowsOf('5.0.6');
+    const ours = new Set(['shapes']);
+    const kept: unknown = JSON.parse(JSON.stringify(narrowSchema(rows, ours)));
+    expect(parseTableSchemas(kept, ours)).toEqual(parseTableSchemas(rows, ours));
+    expect(foreignTableIds(kept, ours)).toEqual(foreignTableIds(rows, ours));
+    expect(JSON.stringify(kept).length).toBeLessThan(JSON.stringify(rows).length);
   });
 
   test('of a view is that of a table, and a table without rows of columns has none', () => {
