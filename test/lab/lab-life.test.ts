@@ -10,6 +10,7 @@ import { processesOf, removeLab } from '../../lab/clusters/remove.ts';
 import { labUp } from '../../lab/index.ts';
 import { allGone } from '../../lab/services/end-processes.ts';
 import { isAlive, type ProcessIdentity } from '../../lab/services/process-identity.ts';
+import { readRuns } from '../../lab/services/spec.ts';
 import { freeShift } from './support/free-shift.ts';
 import { withOwnLab } from './support/labs.ts';
 
@@ -24,15 +25,20 @@ afterEach(async () => {
   await rm(base, { recursive: true, force: true });
 });
 
-/** Boots a lab in a process of its own and kills that process when it waits for the servers. */
-async function killedWhileBooting(shift: number): Promise<ProcessIdentity[]> {
+/**
+ * Boots a lab in a process of its own and kills that process while it waits for the servers; gives the servers that ran
+ * at that moment.
+ */
+async function killedWhileBooting(shift: number, ...owned: string[]): Promise<ProcessIdentity[]> {
   const entry = path.join(import.meta.dirname, 'support', 'boot-and-hang.ts');
-  const child = spawn(process.execPath, [entry, root, String(shift)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [entry, root, String(shift), ...owned], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   try {
     for await (const line of createInterface({ input: child.stdout })) {
       if (line.startsWith('sshd: ready')) break;
     }
-    return await processesOf(root);
+    return await readRuns(root);
   } finally {
     child.kill('SIGKILL');
   }
@@ -42,49 +48,23 @@ describe('a lab whose process was killed', () => {
   it('is cleaned by the next up, process and file', async () => {
     const shift = await freeShift();
     const left = await killedWhileBooting(shift);
-    expect(left.length).toBeGreaterThanOrEqual(9);
+    expect(left).toHaveLength(9);
     expect(await Promise.all(left.map(isAlive))).not.toContain(false);
 
     const cleaned = new AbortController();
-    const next = labUp({
-      root,
-      shift,
-      signal: cleaned.signal,
-      onProgress: (line) => {
-        if (line === 'removed what a former lab left') cleaned.abort(new Error('seen enough'));
-      },
-    });
-    await expect(next).rejects.toThrow('seen enough');
+    const onProgress = (line: string): void => {
+      if (line === 'removed what a former lab left') cleaned.abort(new Error('seen enough'));
+    };
+    await expect(labUp({ root, shift, signal: cleaned.signal, onProgress })).rejects.toThrow('seen enough');
     expect(await allGone(left, 0)).toBe(true);
     expect(await readdir(base)).toEqual([]);
   });
-});
 
-describe('a lab with an owner', () => {
-  it('goes down by itself when its owner was killed', async () => {
-    const owner = spawn('sleep', ['600'], { stdio: 'ignore' });
-    const booting = new AbortController();
-    try {
-      let up: Promise<unknown> = Promise.resolve();
-      const started = new Promise<void>((resolve) => {
-        const onProgress = (line: string): void => {
-          if (line.startsWith('sshd: ready')) resolve();
-        };
-        const { signal } = booting;
-        up = freeShift().then((shift) => labUp({ root, shift, owner: owner.pid, onProgress, signal }));
-      });
-      // its servers are killed under it
-      const failed = expect(up).rejects.toThrow();
-      await started;
-      const processes = await processesOf(root);
-      owner.kill('SIGKILL');
-      expect(await allGone(processes, 20_000)).toBe(true);
-      await failed;
-      await expect.poll(() => readdir(base), { timeout: 20_000 }).toEqual([]);
-    } finally {
-      booting.abort();
-      owner.kill('SIGKILL');
-    }
+  it('goes down by itself when that process was its owner', async () => {
+    const left = await killedWhileBooting(await freeShift(), 'owned');
+    expect(left).toHaveLength(9);
+    expect(await allGone(left, 20_000)).toBe(true);
+    await expect.poll(() => readdir(base), { timeout: 20_000 }).toEqual([]);
   });
 });
 
