@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { SkepEvent } from '../../src/index.ts';
 import type { Lab } from '../clusters/lab.ts';
 import { labEndpoints } from '../load/lab-endpoints.ts';
 import { ledgerFiles } from '../ledger/ledger-folder.ts';
@@ -78,9 +79,17 @@ export class Trial {
     else if (run.exitCode !== 0) throw new Error(run.error?.message ?? 'skep list failed');
   }
 
-  async backup(): Promise<Backup> {
+  /** A backup that must succeed; `onStage` is told of every stage that begins, and waited for at the end. */
+  async backup(o: { onStage?: (stage: string) => Promise<void> } = {}): Promise<Backup> {
     const fromMs = Date.now();
-    const { result } = await mustSkep(['backup'], this.#skep());
+    const side: Promise<void>[] = [];
+    const skep = this.#skep();
+    const onEvent = (e: SkepEvent) => {
+      skep.onEvent(e);
+      if (e.type === 'stage-started' && o.onStage) side.push(o.onStage(e.stage));
+    };
+    const { result } = await mustSkep(['backup'], { ...skep, onEvent });
+    await Promise.all(side);
     return { ...(result as unknown as Backup), fromMs, toMs: Date.now() };
   }
 
@@ -108,7 +117,7 @@ export class Trial {
     return {
       config: this.config,
       state: this.state,
-      onEvent: (e: { type: string; text?: string }) => {
+      onEvent: (e: SkepEvent) => {
         if (e.type === 'stage-started' || e.type === 'warning') say(`    ${e.text}`);
       },
     };

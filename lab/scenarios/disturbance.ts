@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseDocument } from 'yaml';
+import type { Lab } from '../clusters/lab.ts';
+import { withCql } from '../clusters/cql.ts';
+
+/** Rows of another keyspace, so large that commit log segments fill up and, once flushed, vanish. */
+const ROW_BYTES = 256 * 1024;
+const ROW_EVERY_MS = 150;
+const FLUSH_EVERY_MS = 3_000;
+
+/** Fills commit log segments and flushes memtables on every node until `stop`, so that segments come and go. */
+export async function churn(lab: Lab): Promise<{ stop(): Promise<void> }> {
+  // Made before anything else begins: a change of the schema during a cut makes it be taken again.
+  await withCql(lab.record, async (client) => {
+    await client.execute(
+      "CREATE KEYSPACE IF NOT EXISTS lab_churn WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 3}",
+    );
+    await client.execute('CREATE TABLE IF NOT EXISTS lab_churn.rows (id int PRIMARY KEY, body blob)');
+  });
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const pause = (ms: number) => delay(ms, undefined, { signal }).catch(() => undefined);
+  const fill = withCql(lab.record, async (client) => {
+    for (let i = 0; !signal.aborted; i++) {
+      const row = [i % 40, randomBytes(ROW_BYTES)];
+      await client.execute('INSERT INTO lab_churn.rows (id, body) VALUES (?, ?)', row, { prepare: true });
+      await pause(ROW_EVERY_MS);
+    }
+  });
+  const flush = (async () => {
+    while (!signal.aborted) {
+      for (const node of lab.nodes) await node.nodetool('flush');
+      await pause(FLUSH_EVERY_MS);
+    }
+  })();
+  return {
+    async stop() {
+      stopping.abort();
+      await Promise.all([fill, flush]);
+    },
+  };
+}
+
+/** A skep.yaml as the lab's own, but nodetool begins a snapshot on `node` so many seconds later than elsewhere. */
+export async function configWithLateSnapshot(lab: Lab, node: string, seconds: number): Promise<string> {
+  const wrapper = join(lab.root, 'late-nodetool');
+  const script = `#!/bin/sh
+# $1 is the node; the rest is for its nodetool
+node=$1; shift
+case " $* " in *" snapshot "*) [ "$node" = ${node} ] && sleep ${seconds} ;; esac
+exec "${lab.root}/$node/cassandra/bin/nodetool" "$@"
+`;
+  await writeFile(wrapper, script);
+  await chmod(wrapper, 0o755);
+  const doc = parseDocument(await readFile(lab.config, 'utf8'));
+  doc.setIn(['clusters', lab.record.name, 'cassandra', 'nodetool'], [wrapper, '{node}']);
+  const file = join(lab.root, 'skep-late.yaml');
+  await writeFile(file, String(doc));
+  return file;
+}
