@@ -9,10 +9,12 @@ const TRAILER_LENGTH = 78;
 
 /**
  * One line of JSON whose last member is the SHA-256 of all bytes before that member, so that a reader needs no canonical
- * form to check it.
+ * form to check it. What is not a manifest is `internal`.
  */
 export function encodeManifest(manifest: Manifest): Buffer {
-  const body = Buffer.from(JSON.stringify(manifestSchema.parse(manifest)).slice(0, -1));
+  const parsed = manifestSchema.safeParse(manifest);
+  if (!parsed.success) throw new SkepError('internal', `not a manifest: ${z.prettifyError(parsed.error)}`);
+  const body = Buffer.from(JSON.stringify(parsed.data).slice(0, -1));
   return Buffer.concat([body, Buffer.from(`,"sha256":"${hash('sha256', body)}"}\n`)]);
 }
 

@@ -1,0 +1,89 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { SkepError } from '../../../src/errors.ts';
+import { MemoryBackend } from '../../../src/repository/backend/memory-backend.ts';
+import { initRepository, openRepository } from '../../../src/repository/index.ts';
+import { initOnBackend } from '../../../src/repository/repository.ts';
+import { CLUSTER, temporaryFolder } from './support/repository.ts';
+
+describe('a new repository', () => {
+  test('is opened again with its id and cluster', async () => {
+    const location = join(await temporaryFolder(), 'deep', 'repo');
+    const made = await initRepository(location, CLUSTER);
+    const opened = await openRepository(location);
+    expect(opened.id).toBe(made.id);
+    expect(opened.cluster).toEqual({ name: 'prod', id: 'c-1' });
+    expect(await opened.list()).toEqual([]);
+    expect((await opened.verify({ level: 'data' })).ok).toBe(true);
+    expect((await readdir(location)).sort()).toEqual(['incoming', 'skep.json']);
+  });
+
+  test('is made once', async () => {
+    const location = join(await temporaryFolder(), 'repo');
+    const { id } = await initRepository(location, CLUSTER);
+    await expect(initRepository(location, CLUSTER)).rejects.toMatchObject({ code: 'repository-exists' });
+    expect((await openRepository(location)).id).toBe(id);
+  });
+
+  test('of two that are made at once one wins', async () => {
+    const location = join(await temporaryFolder(), 'repo');
+    const made = await Promise.allSettled([initRepository(location, CLUSTER), initRepository(location, CLUSTER)]);
+    const won = made.filter((result) => result.status === 'fulfilled');
+    expect(won).toHaveLength(1);
+    expect((await openRepository(location)).id).toBe(won[0]?.value.id);
+  });
+
+  class Overwriting extends MemoryBackend {
+    override async put(key: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+      return super.put(key, bytes, { overwrite: true });
+    }
+  }
+  class Forgetful extends MemoryBackend {
+    override async sizes(keys: readonly string[]): Promise<undefined[]> {
+      return keys.map(() => undefined);
+    }
+  }
+  class Unlisted extends MemoryBackend {
+    override async *list(): AsyncIterable<never> {}
+  }
+
+  test.each([
+    ['overwrites what exists', new Overwriting(), 'create-only'],
+    ['forgets what was written', new Forgetful(), 'sizes'],
+    ['lists nothing', new Unlisted(), 'listed'],
+  ])('is refused by storage that %s', async (_, backend, message) => {
+    await expect(initOnBackend(backend, CLUSTER)).rejects.toMatchObject({
+      code: 'repository-unfit',
+      message: expect.stringContaining(message) as string,
+    });
+    expect(backend.contents.has('skep.json')).toBe(false);
+  });
+
+  test('on a full disk is no-space', async () => {
+    const backend = new MemoryBackend();
+    backend.put = () => Promise.reject(new SkepError('no-space', 'full'));
+    await expect(initOnBackend(backend, CLUSTER)).rejects.toMatchObject({ code: 'no-space' });
+  });
+});
+
+describe('a location without a repository', () => {
+  test('is told, whether the folder is there or not', async () => {
+    const folder = await temporaryFolder();
+    await expect(openRepository(folder)).rejects.toMatchObject({ code: 'repository-missing' });
+    await expect(openRepository(join(folder, 'absent'))).rejects.toMatchObject({ code: 'repository-missing' });
+    await expect(openRepository('relative/path')).rejects.toMatchObject({ code: 'config-invalid' });
+  });
+
+  test.each([
+    ['not JSON', 'hello', 'repository-damaged'],
+    ['of another program', '{"version":2,"id":"abc"}', 'repository-damaged'],
+    ['of a later format', '{"format":2}', 'repository-unsupported'],
+  ])('with a skep.json that is %s is refused', async (_, content, code) => {
+    const folder = join(await temporaryFolder(), 'repo');
+    await mkdir(folder);
+    await writeFile(join(folder, 'skep.json'), content);
+    await expect(openRepository(folder)).rejects.toMatchObject({ code });
+    await expect(initRepository(folder, CLUSTER)).rejects.toMatchObject({ code: 'repository-exists' });
+  });
+});

@@ -1,0 +1,167 @@
+import { describe, expect, test } from 'vitest';
+import { objectKey, pieceKey } from '../../../src/repository/format/names.ts';
+import type { Manifest } from '../../../src/repository/index.ts';
+import { acquireLease } from '../../../src/repository/lease.ts';
+import { backUp, memoryRepository, nextBackupId, publishPart } from './support/repository.ts';
+
+const OWNER = { run: 'r', host: 'h', pid: 1 };
+
+function draftOf(manifest: Manifest) {
+  const { format: _f, state: _s, repository: _r, cluster: _c, ...draft } = manifest;
+  return { ...draft, id: nextBackupId() };
+}
+
+describe('publish', () => {
+  test('gives a backup that is listed newest first and read back', async () => {
+    const { repo } = await memoryRepository();
+    const first = await backUp(repo, { a: '1' });
+    const second = await backUp(repo, { a: '2' });
+    const { details: _, ...summary } = second;
+    expect((await repo.list())[0]).toEqual({ id: second.id, state: 'complete', manifest: summary });
+    expect((await repo.list()).map((backup) => backup.id)).toEqual([second.id, first.id]);
+    expect(await repo.readManifest(first.id)).toEqual(first);
+    await expect(repo.readManifest(nextBackupId())).rejects.toMatchObject({ code: 'backup-unknown' });
+    await expect(repo.readManifest('../../skep.json')).rejects.toMatchObject({ code: 'backup-unknown' });
+  });
+
+  test('refuses an id that was used', async () => {
+    const { repo } = await memoryRepository();
+    const first = await backUp(repo, { a: '1' });
+    await expect(publishPart(repo, first.id, first.parts[0]!)).rejects.toMatchObject({ code: 'repository-failed' });
+    expect(await repo.readManifest(first.id)).toEqual(first);
+  });
+
+  test.each([
+    ['gone', 'object-missing', () => undefined],
+    ['cut', 'object-damaged', (bytes: Buffer) => bytes.subarray(1)],
+  ] as const)('refuses when a reused object is %s', async (_, code, damage) => {
+    const { repo, backend } = await memoryRepository();
+    const first = await backUp(repo, { a: 'one', b: 'two' });
+    const { createHash } = await import('node:crypto');
+    const key = objectKey(createHash('sha256').update('two').digest('hex'), 'raw');
+    const damaged = damage(backend.contents.get(key) as Buffer);
+    if (damaged === undefined) backend.contents.delete(key);
+    else backend.contents.set(key, damaged);
+    await expect(repo.publish(draftOf(first))).rejects.toMatchObject({ code });
+    expect(await repo.list()).toHaveLength(1);
+  });
+
+  test('refuses when any piece of a listing or inventory is gone', async () => {
+    const { repo, backend } = await memoryRepository();
+    const files = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`f${i}`, String(i)]));
+    const first = await backUp(repo, files);
+    const pieces = [...backend.contents].filter(([key]) => key.startsWith('listings/'));
+    expect(pieces.length).toBeGreaterThan(10);
+    for (const [key, bytes] of pieces) {
+      backend.contents.delete(key);
+      await expect(repo.publish(draftOf(first))).rejects.toMatchObject({ code: 'object-missing' });
+      backend.contents.set(key, bytes);
+    }
+    backend.contents.delete(pieceKey(first.parts[0]!.root));
+    await expect(repo.publish(draftOf(first))).rejects.toMatchObject({ code: 'object-missing' });
+    expect(await repo.list()).toHaveLength(1);
+  });
+
+  test('refuses when it was cancelled or the lease is lost', async () => {
+    const { repo, backend } = await memoryRepository();
+    const first = await backUp(repo, { a: 'one' });
+    await expect(repo.publish(draftOf(first), { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'cancelled',
+    });
+    const lease = await acquireLease(backend, 'write', OWNER);
+    await backend.put(`leases/${lease.id}.revoked`, Buffer.alloc(0));
+    await expect(repo.publish(draftOf(first), { lease })).rejects.toMatchObject({ code: 'locked' });
+    await lease.release();
+    expect(await repo.list()).toHaveLength(1);
+  });
+
+  test('writes nothing when the manifest would not be one', async () => {
+    const { repo } = await memoryRepository();
+    const first = await backUp(repo, { a: 'one' });
+    await expect(repo.publish({ ...draftOf(first), parts: [] })).rejects.toMatchObject({ code: 'internal' });
+    await expect(repo.publish({ ...draftOf(first), id: '../x' })).rejects.toMatchObject({ code: 'internal' });
+    expect(await repo.list()).toHaveLength(1);
+  });
+});
+
+describe('a lease', () => {
+  test('is listed while it is held, and not after', async () => {
+    const { repo } = await memoryRepository();
+    const [first, second] = [await repo.acquireLease('write', OWNER), await repo.acquireLease('write', OWNER)];
+    expect(first.id).not.toBe(second.id);
+    expect(await repo.leases()).toMatchObject([
+      { id: first.id, kind: 'write', owner: OWNER, stale: false },
+      { id: second.id, kind: 'write', owner: OWNER, stale: false },
+    ]);
+    await first.assertHeld();
+    await first.release();
+    expect((await repo.leases()).map((lease) => lease.id)).toEqual([second.id]);
+    await expect(first.assertHeld()).rejects.toMatchObject({ code: 'locked' });
+    await second.release();
+  });
+
+  test('beats its heart; one that cannot is lost for its owner', async () => {
+    const { backend } = await memoryRepository();
+    const lease = await acquireLease(backend, 'write', OWNER, { heartbeatMs: 5, staleMs: 60_000 });
+    const key = `leases/${lease.id}.json`;
+    const first = (backend.contents.get(key) as Buffer).toString();
+    await expect.poll(() => (backend.contents.get(key) as Buffer).toString()).not.toBe(first);
+    await lease.release();
+    expect(backend.contents.has(key)).toBe(false);
+
+    const dying = await acquireLease(backend, 'write', OWNER, { heartbeatMs: 5, staleMs: 50 });
+    backend.put = () => Promise.reject(new Error('storage is away'));
+    await expect
+      .poll(() =>
+        dying.assertHeld().then(
+          () => 'held',
+          (e: { code: string }) => e.code,
+        ),
+      )
+      .toBe('locked');
+    await dying.release();
+  });
+
+  test('that was taken away does not come back by a heartbeat', async () => {
+    const { backend } = await memoryRepository();
+    const lease = await acquireLease(backend, 'write', OWNER, { heartbeatMs: 5 });
+    backend.contents.delete(`leases/${lease.id}.json`);
+    await expect
+      .poll(() =>
+        lease.assertHeld().then(
+          () => 'held',
+          (e: { code: string }) => e.code,
+        ),
+      )
+      .toBe('locked');
+    expect(backend.contents.has(`leases/${lease.id}.json`)).toBe(false);
+    await lease.release();
+  });
+
+  test('that cannot be read is shown as stale', async () => {
+    const { repo, backend } = await memoryRepository();
+    await backend.put(`leases/${'a'.repeat(32)}.json`, Buffer.from('{torn'));
+    expect(await repo.leases()).toMatchObject([{ id: 'a'.repeat(32), stale: true }]);
+  });
+});
+
+describe('a run log', () => {
+  test('keeps all events in order, one a line', async () => {
+    const { repo, backend } = await memoryRepository();
+    const log = repo.runLog('run-1');
+    for (let i = 0; i < 100; i++) log.write({ event: 'step', i });
+    await log.flush();
+    log.write({ event: 'end' });
+    await log.flush();
+    const lines = (backend.contents.get('runs/run-1.ndjson') as Buffer).toString().trim().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { i?: number }).i)).toEqual([...Array(100).keys(), undefined]);
+  });
+
+  test('says at flush that it could not be written', async () => {
+    const { repo, backend } = await memoryRepository();
+    backend.append = () => Promise.reject(new Error('full'));
+    const log = repo.runLog('run-1');
+    log.write({ event: 'step' });
+    await expect(log.flush()).rejects.toThrow('full');
+  });
+});
