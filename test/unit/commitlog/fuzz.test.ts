@@ -5,7 +5,7 @@ import { SkepError } from '../../../src/errors.ts';
 import { schemaOf, segmentOf, WAYS, type Segment } from './fixtures.ts';
 
 const RUNS = Number(process.env['SKEP_FUZZ_RUNS'] ?? 200);
-const LIMIT_MS = 60_000;
+const LIMIT_MS = Math.max(60_000, RUNS * 100);
 const schema = schemaOf('5.0.6');
 const wanted = new Set([...schema.values()].filter((t) => !t.counter).map((t) => t.id));
 const classifier = new Classifier({ schema, wanted, foreign: new Set(), T: 2n ** 62n });

@@ -38,28 +38,36 @@ export function vint(value: bigint | number): Buffer {
   return out;
 }
 
-/** An update of one row of table `n`; `deletion` makes it the row's deletion instead of a cell. */
-export function update(n: number, key: string, at: bigint, row: { deletion?: boolean; value?: string } = {}): Buffer {
-  const value = row.value ?? 'value';
-  const stamp = vint(at - EPOCH);
+/** An update of rows of table `n`, all written at `at`; `deletion` deletes the rows instead. */
+export function update(
+  n: number,
+  key: string,
+  at: bigint,
+  of: { deletion?: boolean; value?: string; rows?: number } = {},
+): Buffer {
+  const rows = Array.from({ length: of.rows ?? 1 }, (_, c) => row(c, of.deletion === true, of.value ?? 'value'));
   return Buffer.concat([
     Buffer.from(idOf(n).replaceAll('-', ''), 'hex'),
     vint(key.length),
     Buffer.from(key),
     Buffer.from([0]),
-    // base timestamp, local deletion time, TTL; one column
-    stamp,
+    // the least timestamp, local deletion time and TTL; the name of one column
+    vint(at - EPOCH),
     vint(0),
     vint(0),
     Buffer.from([1, 1]),
     Buffer.from('v'),
-    row.deletion === true
-      ? // a row's deletion: clustering 7, delta 0, local time; none of the columns
-        Buffer.from([0x10, 0, 0, 0, 0, 7, 0, 0, 1])
-      : // liveness with delta 0, all columns; the cell has its row's timestamp
-        Buffer.concat([Buffer.from([0x24, 0, 0, 0, 0, 7, 0, 0x08]), vint(value.length), Buffer.from(value)]),
+    ...rows,
     Buffer.from([1]),
   ]);
+}
+
+function row(clustering: number, deletion: boolean, value: string): Buffer {
+  const c = [0, 0, 0, 0, clustering];
+  // a deletion: no difference to the least timestamp, a local time; none of the columns
+  if (deletion) return Buffer.from([0x10, ...c, 0, 0, 1]);
+  // liveness with no difference to the least timestamp, all columns; the cell has its row's timestamp
+  return Buffer.concat([Buffer.from([0x24, ...c, 0, 0x08]), vint(value.length), Buffer.from(value)]);
 }
 
 /** A whole entry with these updates. */
