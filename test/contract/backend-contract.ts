@@ -43,7 +43,7 @@ export function describeBackend(name: string, make: () => Promise<BackendUnderTe
     });
 
     test('of many puts of one key at once exactly one creates it', async () => {
-      const results = await Promise.all([...'abcdefgh'].map((c) => backend.put('leases/x', Buffer.from(c))));
+      const results = await Promise.all(Array.from('abcdefgh', (c) => backend.put('leases/x', Buffer.from(c))));
       expect(results.filter((r) => r === 'created')).toHaveLength(1);
       const winner = 'abcdefgh'[results.indexOf('created')];
       expect((await backend.get('leases/x')).toString()).toBe(winner);

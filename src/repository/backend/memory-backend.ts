@@ -32,7 +32,7 @@ export class MemoryBackend implements Backend {
   }
 
   async *list(prefix: string): AsyncIterable<StoredKey> {
-    for (const [key, bytes] of [...this.contents]) if (key.startsWith(prefix)) yield { key, size: bytes.length };
+    for (const [key, bytes] of this.contents) if (key.startsWith(prefix)) yield { key, size: bytes.length };
   }
 
   async delete(key: string): Promise<boolean> {
@@ -40,7 +40,7 @@ export class MemoryBackend implements Backend {
   }
 
   async deletePrefix(prefix: string): Promise<void> {
-    for (const key of [...this.contents.keys()]) if (key.startsWith(prefix)) this.contents.delete(key);
+    for (const key of this.contents.keys()) if (key.startsWith(prefix)) this.contents.delete(key);
   }
 
   openBatch(prefix: string): Batch {
@@ -89,7 +89,7 @@ class MemoryBatch implements Batch {
 
   async close(): Promise<void> {
     this.#additions = [];
-    for (const key of [...this.#contents.keys()]) if (key.startsWith(this.#prefix)) this.#contents.delete(key);
+    for (const key of this.#contents.keys()) if (key.startsWith(this.#prefix)) this.#contents.delete(key);
   }
 }
 

@@ -97,7 +97,7 @@ describe('a manifest', () => {
       fc.property(fc.json(), (json) => {
         const body = Buffer.from(json.slice(0, -1));
         onlyTypedErrors(() => decodeManifest(Buffer.from(json), ID));
-        onlyTypedErrors(() => decodeManifest(Buffer.from(`${body},"sha256":"${pieceName(body)}"}\n`), ID));
+        onlyTypedErrors(() => decodeManifest(Buffer.from(`${body.toString()},"sha256":"${pieceName(body)}"}\n`), ID));
       }),
     );
     fc.assert(fc.property(fc.uint8Array(), (bytes) => onlyTypedErrors(() => decodeManifest(Buffer.from(bytes), ID))));

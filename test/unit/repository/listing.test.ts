@@ -30,7 +30,7 @@ async function write(repo: Repository, entries: AsyncIterable<ListingEntry> | It
   return ref;
 }
 
-const name = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 64, maxLength: 64 });
+const name = fc.string({ unit: fc.constantFrom(...Array.from('0123456789abcdef')), minLength: 64, maxLength: 64 });
 const part = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
   .filter((s) => !/[/\0]/.test(s) && s !== '.' && s !== '..' && s.isWellFormed());

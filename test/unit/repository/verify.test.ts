@@ -169,13 +169,13 @@ describe('damage to a listing or an inventory', () => {
   test('a damaged leaf that two backups share hits both', async () => {
     const { repo, backend, old, young } = await big();
     const { zstdDecompressSync } = await import('node:zlib');
-    const shared = [...backend.contents].find(([key, bytes]) => {
-      if (!key.startsWith('listings/')) return false;
-      const plain = zstdDecompressSync(bytes).toString();
+    const [key, bytes] = [...backend.contents].find(([piece, stored]) => {
+      if (!piece.startsWith('listings/')) return false;
+      const plain = zstdDecompressSync(stored).toString();
       return plain.startsWith('{"skep":"listing","level":0}') && !plain.includes('"f77"');
-    });
-    (shared?.[1] as Buffer)[30]! ^= 1;
-    const report = await expectFrom(repo, 'structure', [`listing-damaged ${shared?.[0]}`]);
+    }) as [string, Buffer];
+    bytes[30]! ^= 1;
+    const report = await expectFrom(repo, 'structure', [`listing-damaged ${key}`]);
     expect(report.findings[0]?.backups).toEqual([young.id, old.id]);
   });
 
