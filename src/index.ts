@@ -14,6 +14,7 @@ export {
   type VerifyReport,
 } from './repository/index.ts';
 export { backup, type BackupOptions, type BackupResult } from './run/backup.ts';
+export { check, type CheckOptions, type CheckReport, type Fix } from './run/check.ts';
 export { init } from './run/init.ts';
 export { list, show, type ShownBackup, verify } from './run/inspect.ts';
 export { restore, type RestoreOptions, type RestoreResult } from './run/restore.ts';

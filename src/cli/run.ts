@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { SkepError, toSkepError, VERSION } from '../index.ts';
 import { registerBackup } from './commands/backup.ts';
+import { registerCheck } from './commands/check.ts';
 import { registerInit } from './commands/init.ts';
 import { registerList } from './commands/list.ts';
 import { registerRestore } from './commands/restore.ts';

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { preflight } from '../checks/preflight.ts';
 import type { ClusterConfig } from '../config/schema.ts';
 import { describeFinding, type EvidenceFinding, worthAnotherTry } from '../cut/evidence.ts';
 import { discover } from '../discovery/discover.ts';
@@ -10,10 +11,9 @@ import type { Emit } from '../events.ts';
 import type { Captured, Results } from '../protocol/methods.ts';
 import { type Manifest, type ManifestPart, newBackupId, type Repository } from '../repository/index.ts';
 import { VERSION } from '../version.ts';
-import { preflight } from './preflight.ts';
 import { readSeqNos, removeOlderSnapshots, type SearchSnapshot, snapshotSearch } from './capture-search.ts';
 import { Cleanup } from './cleanup.ts';
-import { agentOf, connect, type Connections, disconnect, onCassandraNodes } from './connections.ts';
+import { agentOf, connect, type Connections, disconnect, measureClocks, onCassandraNodes } from './connections.ts';
 import type { Details } from './details.ts';
 import { checkOwner, openOwnRepository } from './open-repository.ts';
 import { stage } from './stage.ts';
@@ -57,12 +57,19 @@ export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promi
   try {
     const c = await connect(cluster, opts.signal);
     cleanup.add('connections', () => disconnect(c));
-    const topology = await stage(emit, 'discover', 'asking the nodes what they are', async () => {
-      const found = await discover(cluster, c.cql);
-      await checkOwner(repository, found);
-      await preflight(c, found, opts);
-      return found;
-    });
+    const topology = await stage(
+      emit,
+      'discover',
+      'asking the nodes what they are, checking that they are fit for a backup',
+      async () => {
+        const found = await discover(cluster, c.cql);
+        await checkOwner(repository, found);
+        const clocks = await measureClocks(c.agents);
+        const ctx = { connections: c, topology: found, clocks, signal: opts.signal, now: Date.now() };
+        await preflight(ctx, { emit });
+        return found;
+      },
+    );
     if (opts.dryRun) {
       emit({ type: 'plan', steps: plan(cluster, topology) });
       return undefined;
