@@ -183,10 +183,9 @@ describe('the proof goes red', () => {
     return taken;
   }
 
-  /** The uid of a vertex of this label that nothing hangs on, in a case of its own. */
+  /** The uid of a vertex of this label, without attachment of its own, in a case that no other control uses. */
   function uidOf(label: string): string {
-    const { ops } = takeCase((t) => t.files.length === 0);
-    return addedVertices(ops).find((op) => op[2] === label)?.[1] ?? '';
+    return bareVertex(takeCase((t) => bareVertex(t.ops, label) !== undefined).ops, label) ?? '';
   }
 
   function someTxn(): string {
@@ -204,8 +203,10 @@ function changed(report: ProofReport, change: Partial<ProofReport>): ProofReport
   return result as unknown as ProofReport;
 }
 
-function addedVertices(ops: readonly Op[]): Extract<Op, ['addV', ...unknown[]]>[] {
-  return ops.filter((op) => op[0] === 'addV');
+/** The uid of a vertex of this label that the operations add and attach no file to. */
+function bareVertex(ops: readonly Op[], label: string): string | undefined {
+  const holders = new Set(ops.flatMap((op) => (op[0] === 'addE' && op[2].endsWith('Attachment') ? [op[3]] : [])));
+  return ops.find((op) => op[0] === 'addV' && op[2] === label && !holders.has(op[1]))?.[1];
 }
 
 /** Acknowledged new cases that no later transaction names, whose contents no other transaction refers to. */
