@@ -139,7 +139,6 @@ function compressionOf(json: string, name: string | undefined): Compression {
 }
 
 function unsupported(message: string, segment: string | undefined): SkepError {
-  return new SkepError('segment-unsupported', segment === undefined ? message : `${message} (${segment})`, {
-    ...(segment === undefined ? {} : { context: { segment } }),
-  });
+  if (segment === undefined) return new SkepError('segment-unsupported', message);
+  return new SkepError('segment-unsupported', `${message} (${segment})`, { context: { segment } });
 }

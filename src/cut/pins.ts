@@ -1,5 +1,5 @@
 import { watch, type FSWatcher } from 'node:fs';
-import { link, mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { link, mkdir, readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SkepError, toSkepError } from '../errors.ts';
 import { firstToPin, segmentsOf } from './segment-name.ts';
@@ -78,6 +78,8 @@ export class Pins {
     this.#watcher?.close();
     await this.#work;
     await rm(this.folder, { recursive: true, force: true });
+    // Not empty while another run pins.
+    await rmdir(dirname(this.folder)).catch(() => {});
   }
 
   #again(): void {

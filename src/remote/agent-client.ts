@@ -1,4 +1,5 @@
 import { execa } from 'execa';
+import { forNode } from '../config/load.ts';
 import type { ClusterConfig, NodeConfig } from '../config/schema.ts';
 import { SkepError } from '../errors.ts';
 import type { Method, Params, Progress, Results } from '../protocol/methods.ts';
@@ -32,7 +33,7 @@ export async function openAgent(
   cluster: ClusterConfig,
   opts: { signal?: AbortSignal } = {},
 ): Promise<Agent> {
-  const command = cluster.agent.command ?? defaultAgentCommand();
+  const command = forNode(cluster.agent.command ?? defaultAgentCommand(), node.name);
   const [file, ...args] = (node.transport === 'ssh' ? sshArgv(node, cluster.ssh, command) : command) as [
     string,
     ...string[],

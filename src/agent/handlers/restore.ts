@@ -1,7 +1,8 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { writeReplay } from '../../cut/segment-evidence.ts';
+import { type PinnedBytes, writeReplay } from '../../cut/segment-evidence.ts';
 import { SkepError } from '../../errors.ts';
+import type { Parsed } from '../../protocol/methods.ts';
 import { type FileEntry, openRepository, type Repository } from '../../repository/index.ts';
 import type { MethodHandlers } from '../handlers.ts';
 import { type Layout, layOut, syncFilesystem } from '../lay-out.ts';
@@ -53,12 +54,7 @@ export const restoreHandlers = {
   },
 
   async 'restore.segments'(p, { signal }) {
-    const repository = await openRepository(p.repository);
-    const segments = [];
-    for await (const { entry, to: name } of layouts(repository, p.listing.root, 'commitlog/', (to) => ({ to }))) {
-      segments.push({ name, open: () => repository.readObject(entry.object) });
-    }
-    const result = await writeReplay(segments, { ...p, folder: p.to }, signal);
+    const result = await writeReplay(await buildReplaySources(p), { ...p, folder: p.to }, signal);
     await syncFilesystem(p.to);
     return result;
   },
@@ -68,6 +64,18 @@ export const restoreHandlers = {
     return null;
   },
 } satisfies Partial<MethodHandlers>;
+
+/** The pinned segments of a listing, as the filter reads them. */
+export async function buildReplaySources(
+  p: Pick<Parsed<'restore.segments'>, 'repository' | 'listing'>,
+): Promise<PinnedBytes[]> {
+  const repository = await openRepository(p.repository);
+  const segments: PinnedBytes[] = [];
+  for await (const { entry, to: name } of layouts(repository, p.listing.root, 'commitlog/', (to) => ({ to }))) {
+    segments.push({ name, open: () => repository.readObject(entry.object) });
+  }
+  return segments;
+}
 
 /** The files of a listing below `prefix`, each with its place. */
 async function* layouts(

@@ -1,5 +1,5 @@
-import { link, mkdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { link, mkdir, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { PIN_FOLDER, walkFiles } from './walk.ts';
 
 /** Longer than the step in which filesystems and NFS servers keep a folder's time of change. */
@@ -73,6 +73,8 @@ export class AttachmentWatch {
     clearInterval(this.#timer);
     await this.#work;
     await rm(this.#folder, { recursive: true, force: true });
+    // Not empty while another run pins.
+    await rmdir(dirname(this.#folder)).catch(() => {});
   }
 
   #again(): void {

@@ -108,10 +108,10 @@ export class BatchObjectWriter implements ObjectWriter {
   }
 
   async #putSmall(file: SourceFile, size: number, options: PutFileOptions): Promise<StoredObject> {
-    // One byte more than the size tells a file that has grown; then the other way reads it to its end.
+    // One byte more than the size tells a file that has grown. One that has not its size is read the patient way.
     const buffer = Buffer.allocUnsafe(size + 1);
     const n = file.readSync(buffer, 0);
-    if (n > size) return this.#putLarge(file, n, options);
+    if (n !== size) return this.#putLarge(file, n, options);
     const content = buffer.subarray(0, n);
     const name = hash('sha256', content);
     expectName(file.path, name, options.expectSha256);

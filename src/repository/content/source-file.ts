@@ -31,17 +31,9 @@ export class SourceFile {
     return { dev, ino, size, mtimeNs };
   }
 
-  /** Fills the buffer from `position` as far as the file goes; less than asked means the end. */
+  /** One read; of a regular file less than asked means the end. */
   readSync(into: Buffer, position: number): number {
-    return this.#try(() => {
-      let done = 0;
-      while (done < into.length) {
-        const n = fs.readSync(this.#fd, into, done, into.length - done, position + done);
-        if (n === 0) break;
-        done += n;
-      }
-      return done;
-    });
+    return this.#try(() => fs.readSync(this.#fd, into, 0, into.length, position));
   }
 
   /** 0 means the end. */

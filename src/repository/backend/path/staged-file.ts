@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import type { Staged } from '../backend.ts';
-import { repositoryFsError } from './fs-error.ts';
+import { errnoCode, repositoryFsError } from './fs-error.ts';
 
 /** From this size on a file's write-back begins when it is complete, so that the group's sync finds little to do. */
 const EARLY_WRITE_BACK = 4 << 20;
@@ -76,7 +76,11 @@ export class StagedFile implements Staged {
 
   discardSync(): void {
     this.#close();
-    fs.rmSync(this.path, { force: true });
+    try {
+      fs.unlinkSync(this.path);
+    } catch (error) {
+      if (errnoCode(error) !== 'ENOENT') throw repositoryFsError(error, `remove ${this.path}`);
+    }
   }
 
   #openFd(): number {

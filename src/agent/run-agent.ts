@@ -1,0 +1,25 @@
+import { Peer, type Handler } from '../protocol/peer.ts';
+import { VERSION } from '../version.ts';
+import { handlers } from './handlers.ts';
+import { Session } from './session.ts';
+
+/**
+ * Talks on stdin and stdout, logs on stderr, and holds nothing after it has left: when the controller goes, is silent,
+ * or kills it, pins and snapshots are removed. `change` is for tests that need an agent with a fault.
+ */
+export async function runAgent(
+  change: (methods: Record<string, Handler>) => Record<string, Handler> = (m) => m,
+): Promise<void> {
+  const session = new Session();
+  const peer = new Peer({
+    input: process.stdin,
+    output: process.stdout,
+    version: VERSION,
+    handlers: change(handlers(session)),
+  });
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => peer.close());
+  const reason = await peer.closed;
+  await session.end();
+  if (reason.code === 'protocol-error') process.stderr.write(`${reason.message}\n`);
+  process.exit(reason.code === 'protocol-error' ? 1 : 0);
+}

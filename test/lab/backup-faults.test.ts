@@ -1,0 +1,138 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Lab } from '../../lab/index.ts';
+import { Trial } from '../../lab/scenarios/trial.ts';
+import { runSkep, type SkepRun } from '../../lab/scenarios/skep-process.ts';
+import { openRepository } from '../../src/index.ts';
+import { configVariant, withFault } from './support/config-variant.ts';
+import { sharedLab } from './support/labs.ts';
+import { leftovers } from './support/leftovers.ts';
+import { partialProxy } from './support/partial-proxy.ts';
+
+let lab: Lab;
+let trial: Trial;
+
+beforeAll(async () => {
+  lab = await sharedLab();
+  trial = new Trial(lab, { seed: 'faults', say: () => {} });
+  await trial.ensureRepository();
+  const load = await trial.startLoad();
+  await expect.poll(async () => (await load.stats()).count, { timeout: 120_000 }).toBeGreaterThan(40);
+  await trial.stopLoad();
+});
+
+afterAll(async () => {
+  await trial.stopLoad();
+});
+
+async function backupWith(config: string): Promise<SkepRun> {
+  return runSkep(['backup'], { config, state: trial.state });
+}
+
+/** It failed as it should, published nothing, and left nothing behind. */
+async function expectRefused(run: SkepRun, code: string, exitCode: number): Promise<void> {
+  expect(run.error?.code).toBe(code);
+  expect(run.exitCode).toBe(exitCode);
+  expect(await leftovers(lab)).toEqual([]);
+  expect(await (await openRepository(lab.record.repository)).list()).toEqual([]);
+}
+
+describe('a backup that cannot be whole is not published and leaves nothing behind', () => {
+  test('nodetool fails on one node', async () => {
+    const wrapper = path.join(lab.root, 'failing-nodetool');
+    const script = `#!/bin/sh
+node=$1; shift
+case "$node $*" in "n2 "*" snapshot "*) echo "error: disk on fire" >&2; exit 2 ;; esac
+exec "${lab.root}/$node/cassandra/bin/nodetool" "$@"
+`;
+    await writeFile(wrapper, script);
+    await chmod(wrapper, 0o755);
+    const config = await configVariant(lab, 'failing-nodetool', [
+      [
+        ['cassandra', 'nodetool'],
+        [wrapper, '{node}'],
+      ],
+    ]);
+    const run = await backupWith(config);
+    await expectRefused(run, 'command-failed', 1);
+    expect(run.error?.message).toContain('n2');
+    expect(run.error?.message).toContain('disk on fire');
+  });
+
+  test('a snapshot that says it went well but has no folder for a table', async () => {
+    const wrapper = path.join(lab.root, 'lying-nodetool');
+    const script = `#!/bin/sh
+node=$1; shift
+case "$node $*" in "n3 "*" snapshot "*) exit 0 ;; esac
+exec "${lab.root}/$node/cassandra/bin/nodetool" "$@"
+`;
+    await writeFile(wrapper, script);
+    await chmod(wrapper, 0o755);
+    const config = await configVariant(lab, 'lying-nodetool', [
+      [
+        ['cassandra', 'nodetool'],
+        [wrapper, '{node}'],
+      ],
+    ]);
+    await expectRefused(await backupWith(config), 'snapshot-failed', 3);
+  });
+
+  test('the Elasticsearch snapshot is PARTIAL', async () => {
+    const proxy = await partialProxy(lab.record);
+    try {
+      const config = await configVariant(lab, 'partial', [[['elasticsearch', 'urls'], [proxy.url]]]);
+      const run = await backupWith(config);
+      await expectRefused(run, 'snapshot-failed', 3);
+      expect(run.error?.message).toContain('PARTIAL');
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  test('a commit log segment was missed: the cut is taken again, then refused', async () => {
+    const config = await withFault(lab, 'segment-missed');
+    const run = await backupWith(config);
+    await expectRefused(run, 'cut-refused', 3);
+    expect(run.events.filter((e) => e.type === 'warning').length).toBeGreaterThanOrEqual(2);
+    expect(run.error?.message).toContain('gone before it could be pinned');
+  });
+
+  test('a node dies in the middle of the cut', async () => {
+    const n3 = lab.node('n3');
+    let died: Promise<unknown> | undefined;
+    const run = await runSkep(['backup'], {
+      config: lab.config,
+      state: trial.state,
+      onEvent: (e) => {
+        if (e.type === 'stage-started' && e.stage === 'linger') died ??= n3.cassandra.kill9();
+      },
+    });
+    await died;
+    expect(run.exitCode).not.toBe(0);
+    expect(run.error?.code).toMatch(/cql-failed|command-failed|cut-refused/);
+    await n3.cassandra.start();
+    expect(await (await openRepository(lab.record.repository)).list()).toEqual([]);
+    // what could not be cleared on the dead node: its snapshot, which Cassandra removes by its time to live
+    const left = (await leftovers(lab)).filter((l) => !l.startsWith('snapshot') || !l.endsWith('n3'));
+    expect(left).toEqual([]);
+  });
+
+  test('Ctrl-C while the writers go on', async () => {
+    const stop = new AbortController();
+    const run = await runSkep(['backup'], {
+      config: lab.config,
+      state: trial.state,
+      signal: stop.signal,
+      onEvent: (e) => {
+        if (e.type === 'stage-started' && e.stage === 'linger') stop.abort();
+      },
+    });
+    await expectRefused(run, 'terminated', 143);
+  });
+
+  test('a clock that is three seconds ahead is refused before anything is changed', async () => {
+    const config = await withFault(lab, 'clock-ahead', 'n2');
+    await expectRefused(await backupWith(config), 'clock-skew', 14);
+  });
+});

@@ -1,0 +1,170 @@
+import { copyFile, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { withElasticsearch } from '../../lab/clusters/elastic.ts';
+import type { Lab } from '../../lab/index.ts';
+import { noteRestore } from '../../lab/ledger/ledger-folder.ts';
+import { isProven } from '../../lab/proof/report.ts';
+import { runSkep } from '../../lab/scenarios/skep-process.ts';
+import { type Backup, Trial } from '../../lab/scenarios/trial.ts';
+import { withFault } from './support/config-variant.ts';
+import { sharedLab } from './support/labs.ts';
+import { leftovers } from './support/leftovers.ts';
+
+let lab: Lab;
+let trial: Trial;
+let first: Backup;
+let second: Backup;
+
+beforeAll(async () => {
+  lab = await sharedLab();
+  trial = new Trial(lab, { seed: 'promise', say: () => {} });
+  await trial.ensureRepository();
+  const load = await trial.startLoad();
+  const until = (count: number) =>
+    expect.poll(async () => (await load.stats()).count, { timeout: 240_000 }).toBeGreaterThan(count);
+  await until(150);
+  first = await trial.backup();
+  second = await trial.backup();
+  await until((await load.stats()).count + 40);
+  await trial.stopLoad();
+});
+
+afterAll(async () => {
+  await trial.stopLoad();
+});
+
+describe('a backup of a cluster under load', () => {
+  test('leaves no snapshot, no pin and no lease behind', async () => {
+    expect(await leftovers(lab)).toEqual([]);
+  });
+
+  test('stays within its memory on the controller and on every node', () => {
+    for (const [who, bytes] of Object.entries(first.peakRssBytes)) expect(bytes, who).toBeLessThan(250e6);
+  });
+
+  test('brings only what is new the second time', () => {
+    expect(second.newBytes).toBeGreaterThan(0);
+    expect(second.newBytes).toBeLessThan(first.newBytes);
+  });
+
+  test('is whole by every level of verify', async () => {
+    const run = await runSkep(['verify', '--level', 'data'], { config: lab.config, state: trial.state });
+    expect(run.exitCode).toBe(0);
+    expect(run.result).toMatchObject({ ok: true, findings: [] });
+  });
+});
+
+// One after the other on one cluster: each restore begins from what the one before has left.
+describe('after a total loss', () => {
+  test('a restore whose filter overlooks row deletions is caught by the proof', async () => {
+    await lab.destroy();
+    const faulty = new Trial(lab, {
+      seed: 'promise',
+      say: () => {},
+      config: await withFault(lab, 'row-deletions-overlooked'),
+    });
+    await faulty.restore(first.id, ['--verify', 'presence']);
+    const { report } = await trial.prove(first.T);
+    expect(report.torn + report.extra).toBeGreaterThan(0);
+    expect(isProven(report)).toBe(false);
+  });
+
+  test('a restore without the replay of the commit logs is caught by the proof', async () => {
+    const faulty = new Trial(lab, { seed: 'promise', say: () => {}, config: await withFault(lab, 'no-replay') });
+    await faulty.restore(first.id, ['--verify', 'presence']);
+    const { report } = await trial.prove(first.T);
+    expect(report.missing).toBeGreaterThan(0);
+    expect(isProven(report)).toBe(false);
+  });
+
+  test('the cluster comes back at the instant of the backup, whole, and nothing after it', async () => {
+    await trial.restore(first.id);
+    const { report, findings } = await trial.prove(first.T);
+    expect(findings).toEqual(Object.fromEntries(Object.keys(findings).map((k) => [k, []])));
+    expect(isProven(report)).toBe(true);
+  });
+
+  test.each([
+    ['an attachment is taken away', 'dangling', takeAttachment],
+    ['an index entry is taken away', 'index_missing', takeDocument],
+    ['an index entry is added', 'index_ghosts', addDocument],
+    ['an audit entry is taken away', 'audits_missing', takeAudit],
+  ] as const)('the proof goes red when %s', async (_what, count, sabotage) => {
+    const undo = await sabotage();
+    const { report } = await trial.prove(first.T);
+    expect(report[count]).toBeGreaterThan(0);
+    expect(isProven(report)).toBe(false);
+    await undo();
+    expect(isProven((await trial.prove(first.T)).report)).toBe(true);
+  });
+
+  test('nodes that are restarted twice keep every write made since the restore', async () => {
+    await noteRestore(lab.record.ledger, BigInt(first.T));
+    const load = await trial.startLoad();
+    await expect.poll(async () => (await load.stats()).count, { timeout: 240_000 }).toBeGreaterThan(40);
+    await trial.stopLoad();
+    for (let i = 0; i < 2; i++) {
+      await Promise.all(lab.nodes.map((n) => n.cassandra.stop()));
+      await Promise.all(lab.nodes.map((n) => n.cassandra.start()));
+    }
+    await lab.janusgraph.stop();
+    await lab.janusgraph.start();
+    const { report } = await trial.prove(String((Date.now() + 2) * 1000));
+    expect(report).toMatchObject({ missing: 0, extra: 0, torn: 0 });
+  });
+});
+
+type Undo = () => Promise<unknown>;
+
+async function takeAttachment(): Promise<Undo> {
+  const { location } = lab.record.files;
+  const folder = path.join(location, 'attachment');
+
+  const [name] = (await readdir(folder)) as [string];
+  const kept = path.join(lab.root, name);
+  await copyFile(path.join(folder, name), kept);
+  await rm(path.join(folder, name));
+  return () => copyFile(kept, path.join(folder, name));
+}
+
+interface Document {
+  _id: string;
+  _index: string;
+  _source: Record<string, unknown>;
+}
+
+function anyDocument(index: string): Promise<Document> {
+  return withElasticsearch(lab.record, async (client) => {
+    const { hits } = await client.search({ index, size: 1 });
+    return hits.hits[0] as Document;
+  });
+}
+
+async function removeDocument(d: Pick<Document, '_id' | '_index'>): Promise<void> {
+  await withElasticsearch(lab.record, (client) => client.delete({ index: d._index, id: d._id, refresh: true }));
+}
+
+async function putDocument(d: Document): Promise<void> {
+  await withElasticsearch(lab.record, (client) =>
+    client.index({ index: d._index, id: d._id, document: d._source, refresh: true }),
+  );
+}
+
+async function takeDocument(): Promise<Undo> {
+  const d = await anyDocument('thehive_global');
+  await removeDocument(d);
+  return () => putDocument(d);
+}
+
+async function addDocument(): Promise<Undo> {
+  const d = { ...(await anyDocument('thehive_global')), _id: 'zzzz1' };
+  await putDocument(d);
+  return () => removeDocument(d);
+}
+
+async function takeAudit(): Promise<Undo> {
+  const d = await anyDocument('thehive-audits');
+  await removeDocument(d);
+  return () => putDocument(d);
+}

@@ -1,0 +1,25 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parseDocument } from 'yaml';
+import type { Lab } from '../../../lab/index.ts';
+
+/** A copy of the lab's skep.yaml in which some keys of its cluster are others; gives its file. */
+export async function configVariant(
+  lab: Lab,
+  name: string,
+  changes: readonly (readonly [key: readonly (string | number)[], value: unknown])[],
+): Promise<string> {
+  const doc = parseDocument(await readFile(lab.config, 'utf8'));
+  for (const [key, value] of changes) doc.setIn(['clusters', lab.record.name, ...key], value);
+  const file = path.join(lab.root, `skep-${name}.yaml`);
+  await writeFile(file, String(doc));
+  return file;
+}
+
+const FAULTY_AGENT = new URL('./faulty-agent.ts', import.meta.url).pathname;
+
+/** A configuration whose agents, or that of one node alone, have one of the faults of `faulty-agent.ts`. */
+export function withFault(lab: Lab, fault: string, only?: string): Promise<string> {
+  const where = only === undefined ? [] : ['{node}', only];
+  return configVariant(lab, fault, [[['agent'], { command: [process.execPath, FAULTY_AGENT, fault, ...where] }]]);
+}

@@ -1,0 +1,26 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { openRepository } from '../../../src/index.ts';
+import { snapshotTags } from '../../../src/drivers/cassandra/snapshot-files.ts';
+import type { Lab } from '../../../lab/index.ts';
+
+/** What a run has left on the nodes and in the repository that it should not have; empty when all is well. */
+export async function leftovers(lab: Lab): Promise<string[]> {
+  const found: string[] = [];
+  for (const node of lab.nodes) {
+    const { data, commitlog } = node.record.cassandra;
+    for (const tag of await snapshotTags([data], lab.record.thehive.keyspace, 'skep-2')) {
+      found.push(`snapshot ${tag} on ${node.name}`);
+    }
+    const pins = path.join(path.dirname(commitlog), 'skep-pins');
+    for (const run of existsSync(pins) ? await readdir(pins) : []) found.push(`pins ${run} on ${node.name}`);
+  }
+  const attachments = path.join(lab.record.files.location, '.skep-pins');
+  for (const run of existsSync(attachments) ? await readdir(attachments) : []) found.push(`attachment pins ${run}`);
+  const repository = await openRepository(lab.record.repository);
+  for (const lease of await repository.leases()) found.push(`lease ${lease.kind} of ${lease.owner.run}`);
+  const incoming = path.join(lab.record.repository, 'incoming');
+  for (const run of existsSync(incoming) ? await readdir(incoming) : []) found.push(`incoming ${run}`);
+  return found;
+}
