@@ -125,7 +125,7 @@ export class Draft {
       for (const log of logs) this.ops.push(['delV', log.uid]);
       this.ops.push(['delV', uid]);
     }
-    for (const attachment of [...state.attachments.values()]) this.#deleteAttachment(state, attachment);
+    for (const attachment of state.attachments.values()) this.#deleteAttachment(state, attachment);
     this.ops.push(['delV', state.uid]);
   }
 

@@ -99,7 +99,7 @@ export class GremlinClient {
 
   #drop(error: Error): void {
     this.#socket = undefined;
-    for (const pending of [...this.#pending.values()]) pending.settle(error);
+    for (const pending of this.#pending.values()) pending.settle(error);
   }
 
   #receive(data: unknown): void {

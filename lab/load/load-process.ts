@@ -71,7 +71,11 @@ export async function startLoadProcess(options: LoadOptions): Promise<LoadHandle
     return last;
   };
   return {
-    ...{ run, ledgerFile, pid: child.pid ?? 0, ended: exited, stats },
+    run,
+    ledgerFile,
+    pid: child.pid ?? 0,
+    ended: exited,
+    stats,
     setRate: async (rate) => void (await ask({ do: 'rate', ...(rate === undefined ? {} : { rate }) })),
     stop: () => (stopped ??= stop()),
   };

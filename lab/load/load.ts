@@ -54,7 +54,14 @@ export async function runLoad(options: LoadOptions): Promise<LoadHandle> {
   const latencies = new Latencies(options.transactions);
   const pacer = new Pacer(writers, options.rate);
   const context = {
-    ...{ run, seed, gremlin, search, ledger, pacer, latencies, attachmentsDir: endpoints.attachmentsDir },
+    run,
+    seed,
+    gremlin,
+    search,
+    ledger,
+    pacer,
+    latencies,
+    attachmentsDir: endpoints.attachmentsDir,
     liveCases: options.liveCases ?? 60,
     minFileAgeMs: options.minFileAgeMs ?? 3_000,
     timeoutMs: options.timeoutMs ?? 120_000,
@@ -76,7 +83,9 @@ export async function runLoad(options: LoadOptions): Promise<LoadHandle> {
     .then(() => undefined);
   ended.catch(() => undefined);
   return {
-    ...{ run, ledgerFile, ended },
+    run,
+    ledgerFile,
+    ended,
     setRate: async (rate) => pacer.setRate(rate),
     stats: async (window) => latencies.stats(window),
     stop: async () => {
