@@ -46,7 +46,8 @@ export function judgeHealth(
   }
   const notGreen = Object.entries(health.indices ?? {}).filter(([, i]) => i.status !== 'green');
   const which = notGreen.map(([name, i]) => `${name} ${i.status}`).join(', ');
-  const seen = `${health.status}, ${count(health.unassigned_shards, 'unassigned shard')}${which ? `: ${which}` : ''}`;
+  const shards = health.unassigned_shards === 0 ? '' : `, ${count(health.unassigned_shards, 'unassigned shard')}`;
+  const seen = `${health.status}${shards}${which ? `: ${which}` : ''}`;
   const cure = 'find out why with `GET _cluster/allocation/explain`';
   if (notGreen.some(([name, i]) => i.status === 'red' && o.own.includes(name))) results.push(fail(seen, cure));
   else if (health.status !== 'green') results.push(warn(seen, cure));

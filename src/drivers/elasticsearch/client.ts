@@ -78,7 +78,18 @@ function translate(e: unknown, method: string, path: string): SkepError {
   });
 }
 
+interface Reason {
+  type?: string;
+  reason?: string;
+  caused_by?: Reason;
+}
+
+/** The reason and the one at the bottom of its causes, which is the one that can be mended. */
 function reasonOf(body: unknown): string | undefined {
-  const error = (body as { error?: { reason?: string; type?: string } } | undefined)?.error;
-  return error?.reason ?? error?.type;
+  const error = (body as { error?: Reason } | undefined)?.error;
+  const top = error?.reason ?? error?.type;
+  let last = error;
+  while (last?.caused_by) last = last.caused_by;
+  const bottom = last?.reason ?? last?.type;
+  return bottom === undefined || bottom === top ? top : `${top}: ${bottom}`;
 }
