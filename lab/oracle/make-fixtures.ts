@@ -48,7 +48,7 @@ async function write(node: SingleNode, version: CassandraVersion): Promise<Schem
     await node.start();
     const client = await node.connect();
     try {
-      await writeShapes(client, version);
+      await writeShapes(client, version, version === '5.0.6' ? 8 : 7);
       return await readSchemaRows(client);
     } finally {
       await client.shutdown();
