@@ -3,7 +3,7 @@ import { SkepError } from '../../src/errors.ts';
 import { type LedgerTransaction, type Line, lineSchema } from './model.ts';
 
 /** A restore that somebody noted in a ledger: what earlier runs sent after `T` is gone. Both in microseconds. */
-export interface RestoreNote {
+interface RestoreNote {
   T: number;
   atUs: number;
 }
@@ -23,7 +23,7 @@ export async function readLedger(files: readonly string[]): Promise<Ledger> {
 }
 
 /** The lines of one ledger file's text. */
-export function parseLines(text: string, file: string): Line[] {
+function parseLines(text: string, file: string): Line[] {
   const rows = text.split('\n');
   // Text after the last line feed was never promised to anybody: the write was torn.
   rows.pop();

@@ -19,7 +19,11 @@ export class LedgerWriter {
   static async create(path: string): Promise<LedgerWriter> {
     const file = await open(path, 'ax');
     const folder = await open(dirname(path), 'r');
-    await folder.sync().finally(() => folder.close());
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
     return new LedgerWriter(file);
   }
 

@@ -10,7 +10,7 @@ const value = z.union([z.string(), z.number(), z.boolean()]);
  * addV uid label properties · set uid key value · unset uid key · add/take uid key member (set-valued keys) ·
  * addE eid label outUid inUid · delV uid (with its properties and every edge that touches it)
  */
-export const opSchema = z.union([
+const opSchema = z.union([
   z.tuple([z.literal('addV'), z.string(), z.string(), z.record(z.string(), z.union([value, z.array(value)]))]),
   z.tuple([z.literal('set'), z.string(), z.string(), value]),
   z.tuple([z.literal('unset'), z.string(), z.string()]),
@@ -22,11 +22,11 @@ export const opSchema = z.union([
 export type Op = z.infer<typeof opSchema>;
 
 /** A file of `attachment/`, written or deleted before the graph commits. */
-export const fileOpSchema = z.object({ op: z.enum(['put', 'delete']), sha256: z.string(), size: z.number() });
+const fileOpSchema = z.object({ op: z.enum(['put', 'delete']), sha256: z.string(), size: z.number() });
 export type FileOp = z.infer<typeof fileOpSchema>;
 
 /** The document in `thehive-audits` whose `_id` is the transaction's id. `createdAt` is in epoch milliseconds. */
-export const auditSchema = z.object({
+const auditSchema = z.object({
   createdAt: z.number(),
   action: z.string(),
   objectType: z.string(),
@@ -67,7 +67,7 @@ export const lineSchema = z.discriminatedUnion('t', [
   z.object({ t: z.literal('restored'), T: micros, atUs: micros }),
 ]);
 export type Line = z.infer<typeof lineSchema>;
-export type Intent = Extract<Line, { t: 'intent' }>;
+type Intent = Extract<Line, { t: 'intent' }>;
 
 /** A transaction as the ledger knows it; without `ackedAtUs` its outcome is unknown, with `error` it failed. */
 export interface LedgerTransaction extends Omit<Intent, 't'> {

@@ -5,7 +5,7 @@ import { SkepError } from '../../src/errors.ts';
 const micros = z.number().int();
 
 /** The lines of the side table's ledger; `restored` as in the main one. */
-export const sideLineSchema = z.discriminatedUnion('t', [
+const sideLineSchema = z.discriminatedUnion('t', [
   z.object({ t: z.literal('side-run'), run: z.number().int(), startedAtUs: micros }),
   z.object({ t: z.literal('row'), id: z.string(), sentAtUs: micros }),
   z.object({ t: z.literal('row-ack'), id: z.string(), ackedAtUs: micros }),

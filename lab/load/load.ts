@@ -47,9 +47,19 @@ export async function runLoad(options: LoadOptions): Promise<LoadHandle> {
   const ledger = await LedgerWriter.create(ledgerFile);
   const gremlin = new GremlinClient(endpoints.gremlinUrl);
   const search = new SearchClient(endpoints.elasticsearch);
-  // The first scripts of a fresh server take seconds to compile: not the load's business.
-  for (let i = 0; i < 3; i++) await gremlin.submit("g.V().has('uid', uid).toList(); 'warm'", { uid: 'none' });
-  await ledger.append({ t: 'run', run, seed, writers, startedAtUs: sentMicros() });
+  const close = async (): Promise<void> => {
+    gremlin.close();
+    await search.close();
+    await ledger.close();
+  };
+  try {
+    // The first scripts of a fresh server take seconds to compile: not the load's business.
+    for (let i = 0; i < 3; i++) await gremlin.submit("g.V().has('uid', uid).toList(); 'warm'", { uid: 'none' });
+    await ledger.append({ t: 'run', run, seed, writers, startedAtUs: sentMicros() });
+  } catch (e) {
+    await close();
+    throw e;
+  }
 
   const latencies = new Latencies(options.transactions);
   const pacer = new Pacer(writers, options.rate);
@@ -69,18 +79,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadHandle> {
   const stopping = new AbortController();
   const signal = AbortSignal.any([stopping.signal, latencies.reached]);
   const loops = Array.from({ length: writers }, (_, writer) => runWriter(writer, context, signal));
-  const ended = Promise.all(loops)
-    .catch((e: unknown) => {
-      stopping.abort();
-      throw e;
-    })
-    .finally(async () => {
-      await Promise.allSettled(loops);
-      gremlin.close();
-      await search.close();
-      await ledger.close();
-    })
-    .then(() => undefined);
+  const ended = untilEnded(loops, stopping, close);
   ended.catch(() => undefined);
   return {
     run,
@@ -94,4 +93,19 @@ export async function runLoad(options: LoadOptions): Promise<LoadHandle> {
       return latencies.stats();
     },
   };
+}
+
+/** Waits for all writers; one that cannot go on (its ledger is broken) ends the others too, and is what is thrown. */
+async function untilEnded(
+  loops: Promise<void>[],
+  stopping: AbortController,
+  close: () => Promise<void>,
+): Promise<void> {
+  try {
+    await Promise.all(loops);
+  } finally {
+    stopping.abort();
+    await Promise.allSettled(loops);
+    await close();
+  }
 }

@@ -67,10 +67,12 @@ export async function runSideLoad(options: {
     },
     stop: async () => {
       stopping.abort();
-      await written.finally(async () => {
+      try {
+        await written;
+      } finally {
         await client.shutdown();
         await ledger.close();
-      });
+      }
       return acked;
     },
   };

@@ -44,7 +44,7 @@ export function disagreement(
 }
 
 /** Which vertices hold each value of a key, by the scan. */
-export function holdersOf(key: string, vertices: readonly ScannedVertex[]): Map<Value, string[]> {
+function holdersOf(key: string, vertices: readonly ScannedVertex[]): Map<Value, string[]> {
   const holders = new Map<Value, string[]>();
   for (const { id, properties } of vertices) {
     for (const [name, value] of properties) {

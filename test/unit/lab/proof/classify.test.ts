@@ -160,7 +160,7 @@ describe('a graph that is not', () => {
 });
 
 test('what an earlier run sent after a restore stays forbidden for later moments', () => {
-  const ledger = ledgerOf(LEDGER.transactions as never, [{ T: 26, atUs: 50 }]);
+  const ledger = ledgerOf(LEDGER.transactions, [{ T: 26, atUs: 50 }]);
   expect(judge(ledger, 99, graphAfter(CREATE, UPDATE).scan())).toEqual(NOTHING);
   expect(judge(ledger, 99, graphAfter(CREATE, UPDATE, DELETE).scan()).extra).toEqual(['1-0-3']);
 });
