@@ -14,7 +14,6 @@ export function graphState(vertices: readonly ScannedVertex[]): GraphState {
   const named = vertices.filter((vertex) => nameVertex(vertex, state));
   for (const vertex of named) {
     const uid = state.uidOf.get(vertex.id) ?? '';
-    state.elements.set(vertexElement(uid), vertex.label);
     for (const [key, value] of vertex.properties) {
       const { element, state: text } = propertyElement(uid, key, value);
       put(state, element, text);
