@@ -52,17 +52,6 @@ export class GraphModel {
     return effects;
   }
 
-  /** Forgets vertices that no later operation will touch, to keep memory flat. */
-  forget(uids: Iterable<string>): void {
-    for (const uid of uids) {
-      const vertex = this.#vertices.get(uid);
-      if (!vertex) continue;
-      for (const element of vertex.elements) this.#states.delete(element);
-      for (const eid of vertex.edges.keys()) for (const side of ['o', 'i']) this.#states.delete(`${side}|${eid}`);
-      this.#vertices.delete(uid);
-    }
-  }
-
   #applyOne(op: Op, put: (element: ElementKey, state: ElementState) => void): void {
     switch (op[0]) {
       case 'addV': {
