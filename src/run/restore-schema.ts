@@ -25,11 +25,9 @@ export async function restoreSchema(c: Connections, details: Details, signal: Ab
     await agreement(c, signal);
   }
   for (const statement of wanted) {
-    for (const one of splitStatements(statement.cql)) {
-      await cql.query(one);
-      await agreement(c, signal);
-    }
+    for (const one of splitStatements(statement.cql)) await cql.query(one);
   }
+  await agreement(c, signal);
   if (planSchema(await describeKeyspace(cql, keyspace), wanted) !== 'keep') {
     throw new SkepError('restore-failed', `keyspace ${keyspace} does not have the schema of the backup`, {
       hint: `Compare \`DESCRIBE KEYSPACE ${keyspace} WITH INTERNALS\` with \`skep show --json\`.`,
@@ -67,8 +65,8 @@ async function setGrace(
   const { keyspace } = details.topology;
   for (const row of details.schema.rows.tables ?? []) {
     await anyCql(c).query(`ALTER TABLE ${keyspace}."${String(row.table_name)}" WITH gc_grace_seconds = ${of(row)}`);
-    await agreement(c, signal);
   }
+  await agreement(c, signal);
 }
 
 /** Waits until every node has the same schema version. Error: `cql-failed` after two minutes. */

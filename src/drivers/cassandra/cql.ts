@@ -25,6 +25,9 @@ export async function openCql(cluster: ClusterConfig, address: string): Promise<
         [`${address}:${c.port}`],
       ),
     },
+    // One node makes all changes of a schema, in their order; the caller waits for agreement once, at the end.
+    protocolOptions: { maxSchemaAgreementWaitSeconds: 0 },
+    isMetadataSyncEnabled: false,
     socketOptions: { connectTimeout: 10_000, readTimeout: 60_000 },
     queryOptions: { consistency: cassandra.types.consistencies.localOne, prepare: false, fetchSize: 1000 },
     ...(c.ca_file ? { sslOptions: { ca: [await readFile(c.ca_file)] } } : {}),
