@@ -3,6 +3,7 @@ import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoCode } from './backend/path/fs-error.ts';
 import { SkepError } from '../errors.ts';
+import type { StoredObject } from './types.ts';
 
 /** What identifies an unchanged file on a node. */
 export interface FileIdentity {
@@ -12,22 +13,27 @@ export interface FileIdentity {
   mtimeNs: bigint;
 }
 
+/** The content that a file had, and how it was stored. */
+export type HintedObject = Pick<StoredObject, 'name' | 'encoding' | 'storedSize' | 'storedSha256'>;
+
 /** Remembers which content a file had when it was read last. Only a hint: the writer still checks the object. */
 export interface HintCache {
-  get(file: FileIdentity): string | undefined;
-  set(file: FileIdentity, objectName: string): void;
+  get(file: FileIdentity): HintedObject | undefined;
+  set(file: FileIdentity, object: HintedObject): void;
   /** Writes the file anew (temporary file, rename) with the hints that were asked for or set since it was opened. */
   save(): Promise<void>;
 }
 
-/** dev 8 · ino 8 · size 8 · mtime in ns 8 · name 32. */
-const ROW = 64;
+/** dev 8 · ino 8 · size 8 · mtime in ns 8 · name 32 · encoding 1 · stored size 6 · SHA-256 of the stored bytes 32. */
+const ROW = 103;
+const NAME_END = 64;
+const FORM = 71;
 const IDENTITY = 32;
 const INODE = 16;
 const ROWS_PER_CHUNK = 8192;
 const MAGIC = 'skep hints 1\n';
 
-/** A cache of another repository, a damaged or an absent one is empty. Memory: about 75 bytes a file. */
+/** A cache of another repository, a damaged or an absent one is empty. Memory: about 115 bytes a file. */
 export async function openHintCache(file: string, repositoryId: string): Promise<HintCache> {
   const cache = new FileHintCache(file, repositoryId);
   await cache.load();
@@ -65,19 +71,27 @@ class FileHintCache implements HintCache {
     this.#used.fill(0);
   }
 
-  get(file: FileIdentity): string | undefined {
+  get(file: FileIdentity): HintedObject | undefined {
     const row = this.#slots[this.#slot(this.#identity(file))]! - 1;
     if (row < 0) return undefined;
     const bytes = this.#row(row);
     if (bytes.compare(this.#scratch, 0, IDENTITY, 0, IDENTITY) !== 0) return undefined;
     this.#used[row] = 1;
-    return bytes.toString('hex', IDENTITY);
+    return {
+      name: bytes.toString('hex', IDENTITY, NAME_END),
+      encoding: bytes[NAME_END] === 0 ? 'raw' : 'zstd',
+      storedSize: bytes.readUIntBE(NAME_END + 1, 6),
+      storedSha256: bytes.toString('hex', FORM),
+    };
   }
 
-  set(file: FileIdentity, objectName: string): void {
+  set(file: FileIdentity, object: HintedObject): void {
     const row = this.#rowFor(this.#identity(file));
     this.#scratch.copy(row);
-    row.write(objectName, IDENTITY, 'hex');
+    row.write(object.name, IDENTITY, 'hex');
+    row[NAME_END] = object.encoding === 'raw' ? 0 : 1;
+    row.writeUIntBE(object.storedSize, NAME_END + 1, 6);
+    row.write(object.storedSha256, FORM, 'hex');
   }
 
   async save(): Promise<void> {

@@ -19,9 +19,10 @@ export type {
 export type { FileEntry, LinkEntry, ListingEntry } from './format/listing-entry.ts';
 export type { Manifest, ManifestDraft, ManifestPart } from './format/manifest.ts';
 export type { Finding, FindingHit, FindingKind, VerifyLevel, VerifyOptions, VerifyReport } from './verify/report.ts';
-export type { FileIdentity, HintCache } from './hint-cache.ts';
+export type { FileIdentity, HintCache, HintedObject } from './hint-cache.ts';
 export type { Lease, LeaseInfo, LeaseKind } from './lease.ts';
 export type { RunLog } from './run-log.ts';
+export { fileEntry } from './format/listing-entry.ts';
 export { newBackupId } from './format/names.ts';
 export { openHintCache } from './hint-cache.ts';
 

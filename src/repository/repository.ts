@@ -84,7 +84,7 @@ class BackendRepository implements Repository {
 
   async readObject(name: string, options: { signal?: AbortSignal } = {}): Promise<Readable> {
     checkName(name);
-    return readObject(this.#backend, name, options.signal);
+    return readObject(this.#backend, name, options);
   }
 
   async extract(name: string, destPath: string, options: ExtractOptions = {}): Promise<number> {

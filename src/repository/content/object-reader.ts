@@ -23,9 +23,13 @@ export interface ExtractOptions {
 }
 
 /** The plain content; the stream fails with `object-damaged` at its end when the hash differs. */
-export async function readObject(backend: Backend, name: string, signal?: AbortSignal): Promise<Readable> {
-  const { encoding } = await locate(backend, name);
-  return Readable.from(plainChunks(backend, name, encoding, signal), { objectMode: false });
+export async function readObject(
+  backend: Backend,
+  name: string,
+  options: { signal?: AbortSignal; encoding?: Encoding } = {},
+): Promise<Readable> {
+  const encoding = options.encoding ?? (await locate(backend, name)).encoding;
+  return Readable.from(plainChunks(backend, name, encoding, options.signal), { objectMode: false });
 }
 
 /** See `Repository.extract`. */
@@ -109,7 +113,8 @@ async function* decompressed(stored: Readable, name: string): AsyncGenerator<Buf
   try {
     for await (const chunk of plain) yield chunk as Buffer;
   } catch (error) {
-    if (errnoCode(error)?.startsWith('ZSTD') !== true) throw error;
+    // A cut stream is Z_BUF_ERROR, any other damage ZSTD_error_….
+    if (!/^(Z_|ZSTD_)/.test(errnoCode(error) ?? '')) throw error;
     throw new SkepError('object-damaged', `object ${name} cannot be decompressed`, { cause: error });
   } finally {
     plain.destroy();

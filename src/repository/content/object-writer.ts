@@ -1,39 +1,37 @@
 import { createHash, hash } from 'node:crypto';
-import { SkepError, toSkepError } from '../../errors.ts';
-import type { Backend, Batch, ConflictPolicy, Staged } from '../backend/backend.ts';
-import { compressPiece, openPiece, type TreeKind } from '../format/piece.ts';
+import { SkepError } from '../../errors.ts';
+import type { Backend } from '../backend/backend.ts';
 import { incomingPrefix, objectKey, pieceKey } from '../format/names.ts';
+import { compressPiece, openPiece, type TreeKind } from '../format/piece.ts';
 import type { HintCache } from '../hint-cache.ts';
 import type { ObjectWriter, ObjectWriterOptions, PutFileOptions, StoredObject, WriterTotals } from '../types.ts';
 import { throwIfCancelled } from './cancel.ts';
-import { identify, SourceFile } from './source-file.ts';
+import { encodeWhole, RawSink, sampleShrinks, ZstdSink, type Sink, type StoredForm } from './compress.ts';
+import { findObject } from './find-object.ts';
 import { readPipelined } from './read-pipelined.ts';
 import { rememberIfSettled } from './remember.ts';
+import { identify, SourceFile } from './source-file.ts';
+import { Staging } from './staging.ts';
 
 /** Up to this size a file is read, hashed and staged in single synchronous calls. */
 const SMALL = 256 << 10;
-/** What is staged is published from here on, so that staging is bounded and a killed run has lost little. */
-const FLUSH_OBJECTS = 16_384;
-const FLUSH_BYTES = 2 * 1024 ** 3;
 
 /** Writes contents through a batch of the backend. */
 export class BatchObjectWriter implements ObjectWriter {
   readonly totals: WriterTotals = { objects: 0, bytes: 0, newObjects: 0, newBytes: 0 };
   readonly #backend: Backend;
-  readonly #batch: Batch;
+  readonly #staging: Staging;
   readonly #hints: HintCache | undefined;
-  /** Keys that are staged or being published, with their stored sizes. */
-  readonly #pending = new Map<string, number>();
-  /** Keys that the next flush publishes. */
-  #staged: string[] = [];
-  #stagedBytes = 0;
-  #flushing: Promise<void> = Promise.resolve();
-  #ended: SkepError | undefined;
+  readonly #compression: 'off' | 'auto';
 
   constructor(backend: Backend, options: ObjectWriterOptions) {
     this.#backend = backend;
     this.#hints = options.hints;
-    this.#batch = backend.openBatch(incomingPrefix(options.run, options.writer));
+    this.#compression = options.compression ?? 'off';
+    this.#staging = new Staging(backend, incomingPrefix(options.run, options.writer), ({ storedSize }) => {
+      this.totals.newObjects--;
+      this.totals.newBytes -= storedSize;
+    });
   }
 
   async putFile(path: string, options: PutFileOptions = {}): Promise<StoredObject> {
@@ -61,50 +59,40 @@ export class BatchObjectWriter implements ObjectWriter {
   async putPiece(name: string, plain: Uint8Array): Promise<void> {
     this.#check();
     const key = pieceKey(name);
-    if (this.#pending.has(key)) return;
+    if (this.#staging.hasPiece(key)) return;
     const bytes = compressPiece(plain);
     const [found] = await this.#backend.sizes([key]);
-    if (found === bytes.length || this.#pending.has(key)) return;
+    if (found === bytes.length || this.#staging.hasPiece(key)) return;
     // Another version of zstd may have made other bytes of the same piece; a damaged one is replaced.
     if (found !== undefined && (await this.#isGoodPiece(name, plain))) return;
-    this.#pending.set(key, bytes.length);
-    this.#add(await this.#batch.stageBytes(bytes), key, found === undefined ? 'fail' : 'replace');
-    await this.#flushWhenMuch();
+    await this.#staging.addPiece(bytes, key, found === undefined ? 'fail' : 'replace');
   }
 
   async has(name: string, size?: number): Promise<boolean> {
-    const [found] = await this.#backend.sizes([objectKey(name, 'raw')]);
-    return found !== undefined && (size === undefined || found === size);
+    const [raw, zstd] = await this.#backend.sizes([objectKey(name, 'raw'), objectKey(name, 'zstd')]);
+    return zstd !== undefined || (raw !== undefined && (size === undefined || raw === size));
   }
 
   flush(): Promise<void> {
-    const mine = this.#flushing.then(() => this.#flushNow());
-    // The next flush waits for this one; its failure is known to whoever called this one and kept in #ended.
-    this.#flushing = mine.catch(() => undefined);
-    return mine;
+    return this.#staging.flush();
   }
 
-  async close(): Promise<void> {
-    await this.flush();
-    this.#ended = new SkepError('internal', 'the object writer is closed');
-    await this.#batch.close();
+  close(): Promise<void> {
+    return this.#staging.close();
   }
 
-  async abort(): Promise<void> {
-    this.#ended ??= new SkepError('cancelled', 'the object writer was aborted');
-    await this.#flushing;
-    // What stays behind is removed with the run; the first failure is the one to report.
-    await this.#batch.close().catch(() => undefined);
+  abort(): Promise<void> {
+    return this.#staging.abort();
   }
 
   async #fromHint(path: string, options: PutFileOptions): Promise<StoredObject | undefined> {
     if (this.#hints === undefined) return undefined;
     const identity = identify(path);
-    const name = this.#hints.get(identity);
-    if (name === undefined || (options.expectSha256 ?? name) !== name) return undefined;
+    const hinted = this.#hints.get(identity);
+    if (hinted === undefined || (options.expectSha256 ?? hinted.name) !== hinted.name) return undefined;
     const size = Number(identity.size);
-    if (!(await this.has(name, size))) return undefined;
-    return this.#count({ ...raw(name, size), isNew: false });
+    const form = await this.#find(hinted.name, size, hinted);
+    return form === undefined ? undefined : this.#count(hinted.name, size, form, false);
   }
 
   async #putSmall(file: SourceFile, size: number, options: PutFileOptions): Promise<StoredObject> {
@@ -120,89 +108,74 @@ export class BatchObjectWriter implements ObjectWriter {
   }
 
   async #putContent(content: Uint8Array, name: string): Promise<StoredObject> {
-    const key = objectKey(name, 'raw');
-    const stored = raw(name, content.length);
-    if (this.#pending.has(key) || (await this.has(name, content.length)) || this.#pending.has(key)) {
-      return this.#count({ ...stored, isNew: false });
-    }
-    this.#pending.set(key, content.length);
-    this.#add(await this.#staging(() => this.#batch.stageBytes(content)), key, 'replace');
-    await this.#flushWhenMuch();
-    return this.#count({ ...stored, isNew: true });
+    // Asked again after the wait: another call may have staged the same content meanwhile.
+    const found = (await this.#find(name, content.length)) ?? this.#staging.object(name);
+    if (found !== undefined) return this.#count(name, content.length, found, false);
+    const { bytes, form } = encodeWhole(content, name, this.#compression);
+    await this.#staging.addBytes(bytes, name, form);
+    return this.#count(name, content.length, form, true);
   }
 
   async #putLarge(file: SourceFile, size: number, options: PutFileOptions): Promise<StoredObject> {
-    const { expectSha256: expected } = options;
-    const known = expected !== undefined && (await this.has(expected, size));
-    const digest = createHash('sha256');
-    let staged: Staged | undefined;
+    const expected = options.expectSha256;
+    const known = expected === undefined ? undefined : await this.#find(expected, size);
+    if (known !== undefined) {
+      const read = await this.#hashFile(file, size, options);
+      return this.#count(read.name, read.size, known, false);
+    }
+    const staged = await this.#staging.stage();
+    let sink: Sink | undefined;
     try {
-      if (!known) staged = await this.#staging(() => this.#batch.stage());
-      let total = 0;
-      for await (const chunk of readPipelined(file, size)) {
-        this.#check(options.signal);
-        const writing = staged?.write(chunk);
-        digest.update(chunk);
-        await writing;
-        total += chunk.length;
-        options.onBytes?.(chunk.length);
-      }
-      const name = digest.digest('hex');
-      expectName(file.path, name, expected);
-      await staged?.end();
-      const isNew = staged !== undefined && (await this.#keep(staged, name, total));
-      await this.#flushWhenMuch();
-      return this.#count({ ...raw(name, total), isNew });
+      const read = await this.#hashFile(file, size, options, (chunk) => {
+        const zstd = sink === undefined && this.#compression === 'auto' && sampleShrinks(chunk);
+        sink ??= zstd ? new ZstdSink(staged) : new RawSink(staged);
+        return sink.write(chunk);
+      });
+      sink ??= new RawSink(staged);
+      await sink.end();
+      const found = (await this.#find(read.name, read.size)) ?? this.#staging.object(read.name);
+      const form = found ?? sink.form(read.name);
+      if (found === undefined) this.#staging.addObject(staged, read.name, form);
+      else await staged.discard();
+      await this.#staging.flushWhenMuch();
+      return this.#count(read.name, read.size, form, found === undefined);
     } catch (error) {
-      await staged?.discard();
+      await sink?.abandon();
+      await staged.discard();
       throw error;
     }
   }
 
-  async #keep(staged: Staged, name: string, size: number): Promise<boolean> {
-    const key = objectKey(name, 'raw');
-    if (this.#pending.has(key) || (await this.has(name, size)) || this.#pending.has(key)) {
-      await staged.discard();
-      return false;
+  /** Reads the file once; the caller's use of a chunk goes on while it is hashed and the next one is read. */
+  async #hashFile(
+    file: SourceFile,
+    size: number,
+    options: PutFileOptions,
+    use?: (chunk: Buffer) => Promise<void>,
+  ): Promise<{ name: string; size: number }> {
+    const digest = createHash('sha256');
+    let total = 0;
+    for await (const chunk of readPipelined(file, size)) {
+      this.#check(options.signal);
+      const using = use?.(chunk);
+      digest.update(chunk);
+      await using;
+      total += chunk.length;
+      options.onBytes?.(chunk.length);
     }
-    this.#pending.set(key, size);
-    this.#add(staged, key, 'replace');
-    return true;
+    const name = digest.digest('hex');
+    expectName(file.path, name, options.expectSha256);
+    return { name, size: total };
   }
 
-  #add(staged: Staged, key: string, onConflict: ConflictPolicy): void {
-    this.#batch.add(staged, key, onConflict);
-    this.#staged.push(key);
-    this.#stagedBytes += staged.size;
-  }
-
-  async #flushWhenMuch(): Promise<void> {
-    if (this.#staged.length >= FLUSH_OBJECTS || this.#stagedBytes >= FLUSH_BYTES) await this.flush();
-  }
-
-  async #flushNow(): Promise<void> {
-    this.#check();
-    const keys = this.#staged;
-    this.#staged = [];
-    this.#stagedBytes = 0;
-    const existed = await this.#staging(() => this.#batch.flush());
-    for (const key of keys) {
-      if (existed.has(key) && key.startsWith('objects/')) {
-        this.totals.newObjects--;
-        this.totals.newBytes -= this.#pending.get(key) ?? 0;
-      }
-      this.#pending.delete(key);
-    }
-  }
-
-  /** After a failure here some content is neither published nor pending: nothing of this writer may be trusted. */
-  async #staging<T>(action: () => Promise<T>): Promise<T> {
-    try {
-      return await action();
-    } catch (error) {
-      this.#ended ??= toSkepError(error, 'repository-failed');
-      throw this.#ended;
-    }
+  async #find(name: string, size: number, known?: StoredForm): Promise<StoredForm | undefined> {
+    const staged = this.#staging.object(name);
+    if (staged !== undefined) return staged;
+    const compression = this.#compression;
+    const options = known === undefined ? { compression } : { compression, known };
+    const published = await findObject(this.#backend, name, size, options);
+    if (published === 'damaged') this.#staging.replaceDamaged(name);
+    return published === 'damaged' ? undefined : published;
   }
 
   async #isGoodPiece(name: string, plain: Uint8Array): Promise<boolean> {
@@ -216,24 +189,21 @@ export class BatchObjectWriter implements ObjectWriter {
     }
   }
 
-  #count(stored: StoredObject): StoredObject {
+  #count(name: string, size: number, form: StoredForm, isNew: boolean): StoredObject {
     this.totals.objects++;
-    this.totals.bytes += stored.size;
-    if (stored.isNew) {
+    this.totals.bytes += size;
+    if (isNew) {
       this.totals.newObjects++;
-      this.totals.newBytes += stored.storedSize;
+      this.totals.newBytes += form.storedSize;
     }
-    return stored;
+    const { encoding, storedSize, storedSha256 } = form;
+    return { name, size, encoding, storedSize, storedSha256, isNew };
   }
 
   #check(signal?: AbortSignal): void {
     throwIfCancelled(signal);
-    if (this.#ended !== undefined) throw this.#ended;
+    this.#staging.check();
   }
-}
-
-function raw(name: string, size: number): Omit<StoredObject, 'isNew'> {
-  return { name, size, encoding: 'raw', storedSize: size, storedSha256: name };
 }
 
 function expectName(path: string, name: string, expected: string | undefined): void {

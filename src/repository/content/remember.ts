@@ -14,5 +14,5 @@ export function rememberIfSettled(
   const unchanged =
     before.size === after.size && before.mtimeNs === after.mtimeNs && Number(after.size) === stored.size;
   const age = BigInt(Date.now()) * 1_000_000n - after.mtimeNs;
-  if (unchanged && age > SETTLED_NS) hints?.set(after, stored.name);
+  if (unchanged && age > SETTLED_NS) hints?.set(after, stored);
 }

@@ -33,6 +33,17 @@ const name = z.string().regex(NAME_PATTERN);
 const count = z.number().int().nonnegative();
 const path = z.string().refine(isSafePath, 'not a relative path');
 
+/** The entry of a file whose content was put into the repository. */
+export function fileEntry(
+  path: string,
+  stored: { name: string; size: number; encoding: 'raw' | 'zstd'; storedSize: number; storedSha256: string },
+  attributes: { mtimeMs?: number; mode?: number } = {},
+): FileEntry {
+  const entry: FileEntry = { path, size: stored.size, object: stored.name, ...attributes };
+  if (stored.encoding === 'raw') return entry;
+  return { ...entry, stored: { encoding: stored.encoding, size: stored.storedSize, sha256: stored.storedSha256 } };
+}
+
 /** Members are single letters, since a million lines are usual. */
 const fileLine = z.strictObject({
   p: path,

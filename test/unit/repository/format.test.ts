@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { SkepError } from '../../../src/errors.ts';
 import { decodeDescriptor, encodeDescriptor, type Descriptor } from '../../../src/repository/format/descriptor.ts';
 import { decodeInventoryEntry } from '../../../src/repository/format/inventory-entry.ts';
@@ -12,6 +12,8 @@ import { BACKUP_ID_PATTERN, newBackupId } from '../../../src/repository/format/n
 import { ObjectTable } from '../../../src/repository/format/object-table.ts';
 import { compareBytewise } from '../../../src/repository/format/order.ts';
 import { compressPiece, encodePiece, openPiece, pieceName } from '../../../src/repository/format/piece.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const ID = '20260101T000000Z-0123456789ab';
 const NAME = 'ab'.repeat(32);
@@ -205,7 +207,7 @@ describe('skep.json', () => {
 describe('the table of objects', () => {
   test('sorts by name and gives every row once', () => {
     const some = Array.from({ length: 20_000 }, (_, i) => ({
-      object: randomBytes(i % 3 === 0 ? 32 : 32).toString('hex'),
+      object: randomBytes(32).toString('hex'),
       encoding: i % 2 === 0 ? ('raw' as const) : ('zstd' as const),
       storedSize: i * 1_000_003,
       storedSha256: randomBytes(32).toString('hex'),
@@ -227,7 +229,8 @@ describe('ids and order', () => {
   });
 
   test('paths are ordered as their bytes in UTF-8', () => {
-    const text = fc.string({ unit: 'binary' }).filter((s) => s.isWellFormed());
+    const point = fc.oneof(fc.integer({ min: 1, max: 0xd7ff }), fc.integer({ min: 0xe000, max: 0x10ffff }));
+    const text = fc.array(point, { maxLength: 6 }).map((points) => String.fromCodePoint(...points));
     fc.assert(
       fc.property(text, text, (a, b) => {
         expect(Math.sign(compareBytewise(a, b))).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)));

@@ -1,11 +1,13 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { SkepError } from '../../../src/errors.ts';
 import { MemoryBackend } from '../../../src/repository/backend/memory-backend.ts';
 import { initRepository, openRepository } from '../../../src/repository/index.ts';
 import { initOnBackend } from '../../../src/repository/repository.ts';
 import { CLUSTER, temporaryFolder } from './support/repository.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 describe('a new repository', () => {
   test('is opened again with its id and cluster', async () => {

@@ -1,8 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { objectKey, pieceKey } from '../../../src/repository/format/names.ts';
 import type { Manifest } from '../../../src/repository/index.ts';
 import { acquireLease } from '../../../src/repository/lease.ts';
 import { backUp, memoryRepository, nextBackupId, publishPart } from './support/repository.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const OWNER = { run: 'r', host: 'h', pid: 1 };
 

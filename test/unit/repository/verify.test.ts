@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, test } from 'vitest';
-import { MemoryBackend } from '../../../src/repository/backend/memory-backend.ts';
+import { describe, expect, test, vi } from 'vitest';
+import type { MemoryBackend } from '../../../src/repository/backend/memory-backend.ts';
 import { objectKey, pieceKey } from '../../../src/repository/format/names.ts';
 import { encodePiece, compressPiece, pieceName } from '../../../src/repository/format/piece.ts';
 import type { Manifest, Repository, VerifyLevel, VerifyReport } from '../../../src/repository/index.ts';
 import { backUp, memoryRepository, nextBackupId, publishPart } from './support/repository.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const LEVELS: VerifyLevel[] = ['structure', 'presence', 'data'];
 

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { MemoryBackend } from '../../../../src/repository/backend/memory-backend.ts';
-import { newBackupId, type ListingEntry, type Manifest, type Repository } from '../../../../src/repository/index.ts';
+import {
+  fileEntry,
+  newBackupId,
+  type ListingEntry,
+  type Manifest,
+  type Repository,
+} from '../../../../src/repository/index.ts';
 import { initOnBackend } from '../../../../src/repository/repository.ts';
 
 export const CLUSTER = { clusterName: 'prod', clusterId: 'c-1' };
@@ -31,14 +37,15 @@ export function nextBackupId(): string {
 export async function backUp(
   repo: Repository,
   files: Readonly<Record<string, string | Buffer>>,
-  node = 'n1',
+  compression: 'off' | 'auto' = 'off',
 ): Promise<Manifest> {
   const id = nextBackupId();
-  const writer = repo.objectWriter({ run: id, writer: node });
+  const node = 'n1';
+  const writer = repo.objectWriter({ run: id, writer: node, compression });
   const entries: ListingEntry[] = [];
   for (const path of Object.keys(files).sort()) {
     const stored = await writer.putBytes(Buffer.from(files[path] as string));
-    entries.push({ path, size: stored.size, object: stored.name });
+    entries.push(fileEntry(path, stored));
   }
   const ref = await repo.writeListing(entries, writer);
   await writer.close();
