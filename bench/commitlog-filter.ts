@@ -35,15 +35,16 @@ async function makeLog(rows: number, value: number): Promise<FilterInput> {
   const writer = new SegmentWriter({
     nextId: ids(),
     segmentSize: SEGMENT,
-    write: (s) => void made.push(s.bytes),
+    write: (s) => void made.push(Buffer.from(s.bytes)),
   });
   const mutations = Array.from({ length: 1000 }, (_, i) => {
     const at = i % 2 === 0 ? T - BigInt(i) : T + BigInt(i);
     return entry(update(1, `vertex${i}`, at, { value: 'x'.repeat(value + (i % 20)), rows, deletion: i % 10 === 9 }));
   });
   for (let n = 0; made.length === 0; n++) {
-    writer.add(7, mutations[n % mutations.length]!);
-    if (n % 1000 === 0) await writer.drain();
+    const next = mutations[n % mutations.length]!;
+    if (!writer.fits(7, next.length)) await writer.flush();
+    writer.add(7, next);
   }
   const count = Math.max(1, Math.round((mib << 20) / SEGMENT));
   const segments = Array.from({ length: count }, (_, i) => {

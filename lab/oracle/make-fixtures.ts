@@ -77,7 +77,7 @@ async function cutDown(from: string, to: string, rows: SchemaRows): Promise<void
       writer.add(name.startsWith('CommitLog-8-') ? 8 : 7, b.subarray(start, end));
     }
   }
-  await writer.finish();
+  await writer.flush();
 }
 
 function small(rows: SchemaRows): SchemaRows {

@@ -61,7 +61,7 @@ export interface ChangedPartition {
 export async function filterSegments(input: FilterInput, output: SegmentOutput): Promise<FilterStats> {
   const writer = new SegmentWriter(output);
   const stats = await walk(input, writer);
-  await writer.finish();
+  await writer.flush();
   return stats;
 }
 
@@ -86,9 +86,10 @@ async function walk(input: FilterInput, writer: SegmentWriter | undefined): Prom
       for (const u of found.updates) tables.add(u.table.id);
       const entry = entryOf(found);
       stats.keptBytes += entry.length;
-      writer?.add(version, entry);
+      if (writer === undefined) continue;
+      if (!writer.fits(version, entry.length)) await writer.flush();
+      writer.add(version, entry);
     }
-    await writer?.drain();
   }
   stats.tables = [...tables].sort();
   return stats;

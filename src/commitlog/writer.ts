@@ -23,7 +23,7 @@ export interface SegmentOutput {
   nextId(): bigint;
   /** Most bytes a segment may have. */
   segmentSize: number;
-  /** Takes a finished segment; the bytes are the taker's. */
+  /** Takes a finished segment. Its bytes are the taker's only until the promise settles: then they are written over. */
   write(segment: NewSegment): Promise<void> | void;
 }
 
@@ -31,48 +31,49 @@ const FIRST_ENTRY_AT = PLAIN_HEADER_BYTES + MARKER_SIZE;
 const FIRST_CAPACITY = 64 << 10;
 
 /**
- * Puts entries, as they are, into new uncompressed segments of one section each. `add` gathers, `drain` hands over
- * what is full, `finish` the rest: so only `drain` and `finish` wait.
+ * Puts entries, as they are, into new uncompressed segments of one section each. Before `add`, ask whether the entry
+ * `fits`, and `flush` where it does not; at the end `flush` what is left. One buffer serves all segments.
  */
 export class SegmentWriter {
   readonly #output: SegmentOutput;
   #version: SegmentVersion = 7;
   #buffer = Buffer.alloc(0);
   #size = FIRST_ENTRY_AT;
-  #full: { version: SegmentVersion; bytes: Buffer }[] = [];
 
   constructor(output: SegmentOutput) {
     this.#output = output;
   }
 
-  /** Entries of format 7 and 8 never share a segment. The bytes are copied. Error: `segment-unsupported` (too big). */
+  /** Whether the segment that is being filled can take it: entries of format 7 and 8 never share one. */
+  fits(version: SegmentVersion, length: number): boolean {
+    if (this.#size === FIRST_ENTRY_AT) return true;
+    return this.#version === version && this.#size + length <= this.#output.segmentSize;
+  }
+
+  /** Copies the entry. Error: `segment-unsupported` where it is too large for any segment. */
   add(version: SegmentVersion, entry: Uint8Array): void {
     if (FIRST_ENTRY_AT + entry.length > this.#output.segmentSize) {
       throw new SkepError('segment-unsupported', `an entry of ${entry.length} bytes does not fit into a segment`, {
         hint: 'Give new segments at least the size of `commitlog_segment_size` on the node that wrote the log.',
       });
     }
-    if (this.#version !== version || this.#size + entry.length > this.#output.segmentSize) this.#close();
+    if (!this.fits(version, entry.length))
+      throw new SkepError('internal', 'a segment was not flushed when it was full');
     this.#version = version;
     this.#reserve(entry.length);
     this.#buffer.set(entry, this.#size);
     this.#size += entry.length;
   }
 
-  /** Hands over the segments that are full. */
-  async drain(): Promise<void> {
-    for (const { version, bytes } of this.#full.splice(0)) {
-      const id = this.#output.nextId();
-      writeHeader(version, id).copy(bytes);
-      writeMarker(bytes, PLAIN_HEADER_BYTES, id, bytes.length);
-      await this.#output.write({ name: segmentName(version, id), id, bytes });
-    }
-  }
-
-  /** Hands over everything. A writer that was given nothing writes nothing. */
-  async finish(): Promise<void> {
-    this.#close();
-    await this.drain();
+  /** Hands the segment over, if there is anything in it. */
+  async flush(): Promise<void> {
+    if (this.#size === FIRST_ENTRY_AT) return;
+    const id = this.#output.nextId();
+    const bytes = this.#buffer.subarray(0, this.#size);
+    writeHeader(this.#version, id).copy(bytes);
+    writeMarker(bytes, PLAIN_HEADER_BYTES, id, bytes.length);
+    await this.#output.write({ name: segmentName(this.#version, id), id, bytes });
+    this.#size = FIRST_ENTRY_AT;
   }
 
   #reserve(length: number): void {
@@ -82,14 +83,6 @@ export class SegmentWriter {
     const larger = Buffer.allocUnsafe(Math.min(capacity, this.#output.segmentSize));
     this.#buffer.copy(larger, 0, 0, this.#size);
     this.#buffer = larger;
-  }
-
-  #close(): void {
-    if (this.#size > FIRST_ENTRY_AT) {
-      this.#full.push({ version: this.#version, bytes: this.#buffer.subarray(0, this.#size) });
-    }
-    this.#buffer = Buffer.alloc(0);
-    this.#size = FIRST_ENTRY_AT;
   }
 }
 

@@ -24,7 +24,9 @@ function sources(...segments: Segment[]): FilterInput['segments'] {
 async function filter(input: FilterInput, segmentSize = 1 << 20) {
   const written: NewSegment[] = [];
   let id = 5000n;
-  const stats = await filterSegments(input, { nextId: () => ++id, segmentSize, write: (s) => void written.push(s) });
+  // The bytes are ours only until `write` is done.
+  const write = (s: NewSegment): void => void written.push({ ...s, bytes: Buffer.from(s.bytes) });
+  const stats = await filterSegments(input, { nextId: () => ++id, segmentSize, write });
   const entries = written.flatMap(({ name, bytes }) =>
     [...readSegment(name, bytes, 'closed')].map((e) => e.bytes.toString('hex', e.start, e.end)),
   );
