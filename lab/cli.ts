@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { SkepError, toSkepError } from '../src/errors.ts';
+import { init, loadCluster } from '../src/index.ts';
 import { openLab } from './clusters/lab.ts';
 import { removeLab } from './clusters/remove.ts';
 import { labUp } from './clusters/up.ts';
@@ -35,7 +36,7 @@ export function registerLab(program: Command): Command {
   const lab = program
     .command('lab')
     .description('a real cluster on this machine, for trying, testing and demonstrating');
-  placed(lab.command('up').description('boot Cassandra, Elasticsearch, JanusGraph and sshd, and write a skep.yaml'))
+  placed(lab.command('up').description('boot Cassandra, Elasticsearch, JanusGraph and sshd, and write a skep.yaml; its repository is made too'))
     .addOption(new Option('--cassandra <version>').choices(CASSANDRA_VERSIONS).default('4.1.10'))
     .addOption(new Option('--elasticsearch <version>').choices(ELASTICSEARCH_VERSIONS).default('8.19.0'))
     .action(up);
@@ -68,6 +69,7 @@ function placed(command: Command): Command {
 async function up(options: UpOptions): Promise<void> {
   const { json, ...rest } = options;
   const lab = await interruptible((signal) => labUp({ ...rest, onProgress: progress(), signal }));
+  await init(await loadCluster({ file: lab.config }));
   if (json) printJson(lab.record);
   else process.stdout.write(`skep.yaml: ${lab.config}\nlab.json: ${lab.record.root}/lab.json\n`);
 }

@@ -8,8 +8,8 @@ export function registerInit(program: Command): void {
     .description('make the repository that the configuration names')
     .addHelpText('after', '\nExample:\n  skep init --config skep.yaml')
     .action(async (o: ClusterOptions) => {
-      const made = await init(await clusterOf(o));
-      if (o.json) eventRenderer(true)({ type: 'result', command: 'init', ...made });
-      else process.stdout.write(`repository ${made.id} made at ${made.location}\n`);
+      const done = await init(await clusterOf(o));
+      if (o.json) eventRenderer(true)({ type: 'result', command: 'init', ...done });
+      else process.stdout.write(`repository ${done.id} ${done.made ? 'made' : 'is there already'} at ${done.location}\n`);
     });
 }
