@@ -51,7 +51,8 @@ export const space: Check = {
         return [];
       })),
     );
-    const onEach = [...needs].flatMap(([node, list]) => judgeNeeds(list, node));
+    const { nodes } = ctx.connections.cluster;
+    const onEach = nodes.flatMap(({ name }) => judgeNeeds(needs.get(name) ?? [], name));
     return [...failures, ...onEach, ...(await repositoryRoom(ctx, sizes))];
   },
 };
