@@ -4,16 +4,17 @@ import { buffer } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
 import {
   type CutRules,
+  type FilterInput,
   filterSegments,
   type FilterStats,
-  type NewSegment,
+  inspectSegments,
   parseTableSchemas,
   type TimestampParts,
 } from '../commitlog/index.ts';
 import type { SegmentEvidence, Truncation } from '../protocol/methods.ts';
 import { segmentsOf } from './segment-name.ts';
 
-/** Largest segment that is written, and most that the reader holds at once beside the one it reads; in bytes. */
+/** Largest segment that is written, in bytes. */
 const SEGMENT_SIZE = 32 * 1024 * 1024;
 
 /** A pinned segment under the name that Cassandra gave it. */
@@ -40,7 +41,7 @@ export async function readPinned(
   rules: FilterRules,
   signal: AbortSignal,
 ): Promise<SegmentEvidence> {
-  return run(segments, rules, signal, () => {});
+  return evidenceOf(await inspectSegments(filterInput(segments, rules, signal)));
 }
 
 /**
@@ -55,33 +56,25 @@ export async function writeReplay(
   const there = segmentsOf(await readdir(rules.folder)).map((s) => s.id);
   const floor = [BigInt(rules.above), BigInt(Date.now()), ...there].reduce((a, b) => (a > b ? a : b));
   const written: string[] = [];
-  const evidence = await run(
-    segments,
-    rules,
-    signal,
-    async (s) => {
+  let id = floor;
+  const stats = await filterSegments(filterInput(segments, rules, signal), {
+    nextId: () => ++id,
+    segmentSize: SEGMENT_SIZE,
+    write: async (s) => {
       await writeFile(join(rules.folder, s.name), s.bytes, { flag: 'wx', mode: 0o640 });
       written.push(s.name);
     },
-    floor,
-  );
-  return { evidence, written };
+  });
+  return { evidence: evidenceOf(stats), written };
 }
 
-async function run(
+function filterInput(
   segments: readonly PinnedBytes[],
   rules: FilterRules & { parts?: TimestampParts },
   signal: AbortSignal,
-  write: (s: NewSegment) => Promise<void> | void,
-  floor = 0n,
-): Promise<SegmentEvidence> {
+): FilterInput {
   const sources = segments.map((s) => ({ name: s.name, read: async () => buffer(await s.open()) }));
-  let id = floor;
-  const stats = await filterSegments(
-    { ...cutRules(rules), segments: sources, signal },
-    { nextId: () => ++id, segmentSize: SEGMENT_SIZE, write },
-  );
-  return evidenceOf(stats);
+  return { ...cutRules(rules), segments: sources, signal };
 }
 
 function cutRules(rules: FilterRules & { parts?: TimestampParts }): CutRules {
