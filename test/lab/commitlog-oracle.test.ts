@@ -5,11 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'cassandra-driver';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CassandraVersion } from '../../lab/layout.ts';
-import { describeSegments } from '../../lab/oracle/describe-segments.ts';
+import { describeSegments } from './support/commitlog/describe-segments.ts';
 import { askCassandra, WAYS, type Answer, type Way } from '../../lab/oracle/oracle.ts';
 import { REPLAYED, readReplayed, writeAfter, writeBefore } from '../../lab/oracle/replayed.ts';
-import { readSchemaRows } from '../../lab/oracle/schema-rows.ts';
-import { readSegmentFolder } from '../../lab/oracle/segment-folder.ts';
+import { readSchemaRows } from './support/commitlog/schema-rows.ts';
+import { readSegmentFolder } from './support/commitlog/segment-folder.ts';
 import { makeSingleNode, type SingleNode } from '../../lab/oracle/single-node.ts';
 import { writeGraph, writeShapes } from '../../lab/oracle/workload.ts';
 import {

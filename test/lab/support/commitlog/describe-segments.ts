@@ -1,4 +1,10 @@
-import { decodeMutation, readSegment, TableIndex, type Tail, type TableSchema } from '../../src/commitlog/index.ts';
+import {
+  decodeMutation,
+  readSegment,
+  TableIndex,
+  type Tail,
+  type TableSchema,
+} from '../../../../src/commitlog/index.ts';
 
 /** A named segment, in the order of the ids. */
 export interface NamedSegment {

@@ -1,16 +1,16 @@
-// Makes test/fixtures/commitlog anew: `node lab/oracle/make-fixtures.ts`. Real nodes write, Cassandra tells what is in it.
+// Makes test/fixtures/commitlog anew: `node test/lab/support/commitlog/make-fixtures.ts`. Real nodes write, Cassandra tells what is in it.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { parseTableSchemas, readSegment, SegmentWriter, type SchemaRows } from '../../src/commitlog/index.ts';
-import { CASSANDRA_VERSIONS, type CassandraVersion } from '../layout.ts';
-import { askCassandra, WAYS } from './oracle.ts';
+import { parseTableSchemas, readSegment, SegmentWriter, type SchemaRows } from '../../../../src/commitlog/index.ts';
+import { CASSANDRA_VERSIONS, type CassandraVersion } from '../../../../lab/layout.ts';
+import { askCassandra, WAYS } from '../../../../lab/oracle/oracle.ts';
 import { readSchemaRows } from './schema-rows.ts';
 import { readSegmentFolder } from './segment-folder.ts';
-import { makeSingleNode, type SingleNode } from './single-node.ts';
-import { writeShapes } from './workload.ts';
+import { makeSingleNode, type SingleNode } from '../../../../lab/oracle/single-node.ts';
+import { writeShapes } from '../../../../lab/oracle/workload.ts';
 
-const FIXTURES = path.join(import.meta.dirname, '..', '..', 'test', 'fixtures', 'commitlog');
+const FIXTURES = path.join(import.meta.dirname, '..', '..', '..', 'fixtures', 'commitlog');
 /** Mutations of other keyspaces that are left in, to be passed over. */
 const FOREIGN = 5;
 const SECTION = 8;

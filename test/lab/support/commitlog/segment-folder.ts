@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { parseSegmentName } from '../../src/commitlog/index.ts';
+import { parseSegmentName } from '../../../../src/commitlog/index.ts';
 import type { NamedSegment } from './describe-segments.ts';
 
 /** The segments of a folder with their bytes, in the order of their ids. */

@@ -1,5 +1,5 @@
 import type { Client } from 'cassandra-driver';
-import { SchemaRows } from '../../src/commitlog/index.ts';
+import { SchemaRows } from '../../../../src/commitlog/index.ts';
 
 /** The rows of `system_schema` in the plain form that decoding takes. */
 export async function readSchemaRows(client: Client): Promise<SchemaRows> {
