@@ -50,9 +50,16 @@ Examples:
 Exit codes: 0 ok, 1 failure, 2 usage or config, 3 incomplete, 4 damage found, 5 preflight refused, 10 no repository,
 11 locked, 12 key or credentials, 13 no space, 14 clock, 15 version or topology mismatch, 130/143 signals.`,
     );
-  for (const register of [registerInit, registerBackup, registerList, registerShow, registerVerify, registerRestore]) {
-    register(p);
-  }
+  const commands = [
+    registerInit,
+    registerCheck,
+    registerBackup,
+    registerList,
+    registerShow,
+    registerVerify,
+    registerRestore,
+  ];
+  for (const register of commands) register(p);
   // The lab needs a good deal of its own; it is read only when it is asked for.
   if (argv[2] === 'lab' || argv.includes('help') || argv.includes('--help')) {
     const { registerLab } = await import('../../lab/cli.ts');
