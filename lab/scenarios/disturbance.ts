@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseDocument } from 'yaml';
 import type { Lab } from '../clusters/lab.ts';
-import { withCql } from '../clusters/cql.ts';
+import { awaitAgreement, withCql } from '../clusters/cql.ts';
 
 /** Rows of another keyspace, so large that commit log segments fill up and, once flushed, vanish. */
 const ROW_BYTES = 256 * 1024;
@@ -19,6 +19,7 @@ export async function churn(lab: Lab): Promise<{ stop(): Promise<void> }> {
       "CREATE KEYSPACE IF NOT EXISTS lab_churn WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 3}",
     );
     await client.execute('CREATE TABLE IF NOT EXISTS lab_churn.rows (id int PRIMARY KEY, body blob)');
+    await awaitAgreement(client);
   });
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -36,9 +37,12 @@ export async function churn(lab: Lab): Promise<{ stop(): Promise<void> }> {
       await pause(FLUSH_EVERY_MS);
     }
   })();
+  // What goes wrong is told by `stop`.
+  const both = Promise.allSettled([fill, flush]);
   return {
     async stop() {
       stopping.abort();
+      await both;
       await Promise.all([fill, flush]);
     },
   };

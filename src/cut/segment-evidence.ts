@@ -1,6 +1,5 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
 import {
   type CutRules,
@@ -20,6 +19,8 @@ const SEGMENT_SIZE = 32 * 1024 * 1024;
 /** A pinned segment under the name that Cassandra gave it. */
 export interface PinnedBytes {
   name: string;
+  /** Size. */
+  bytes: number;
   open(): Promise<Readable>;
 }
 
@@ -73,7 +74,15 @@ function filterInput(
   rules: FilterRules & { parts?: TimestampParts },
   signal: AbortSignal,
 ): FilterInput {
-  const sources = segments.map((s) => ({ name: s.name, read: async () => buffer(await s.open()) }));
+  // One buffer for all: the filter looks at one segment at a time, and copies what it keeps of it.
+  let scratch = Buffer.alloc(0);
+  const read = async (s: PinnedBytes) => {
+    if (scratch.length < s.bytes) scratch = Buffer.allocUnsafeSlow(s.bytes);
+    let at = 0;
+    for await (const chunk of await s.open()) at += (chunk as Buffer).copy(scratch, at);
+    return scratch.subarray(0, at);
+  };
+  const sources = segments.map((s) => ({ name: s.name, read: () => read(s) }));
   return { ...cutRules(rules), segments: sources, signal };
 }
 

@@ -82,6 +82,7 @@ export const cassandraHandlers = {
     const evidence = await readPinned(
       entries.map((e) => ({
         name: e.path.slice('commitlog/'.length),
+        bytes: e.size,
         open: () => store.repository.readObject(e.object),
       })),
       p,

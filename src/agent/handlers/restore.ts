@@ -72,7 +72,7 @@ export async function buildReplaySources(
   const repository = await openRepository(p.repository);
   const segments: PinnedBytes[] = [];
   for await (const { entry, to: name } of layouts(repository, p.listing.root, 'commitlog/', (to) => ({ to }))) {
-    segments.push({ name, open: () => repository.readObject(entry.object) });
+    segments.push({ name, bytes: entry.size, open: () => repository.readObject(entry.object) });
   }
   return segments;
 }
