@@ -11,6 +11,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 	touch $@
 
 setup: node_modules/.package-lock.json
+	sh tools/bootstrap.sh
 	$(NODE) tools/setup.ts
 
 # hot backup under load, total loss, restore, proof
