@@ -82,7 +82,12 @@ function filterInput(
     for await (const chunk of await s.open()) at += (chunk as Buffer).copy(scratch, at);
     return scratch.subarray(0, at);
   };
-  const sources = segments.map((s) => ({ name: s.name, read: () => read(s) }));
+  const sources = segments.map((s, i) => ({
+    name: s.name,
+    read: () => read(s),
+    // Cassandra may write to the next segment, prepared ahead, while the one before is not yet synced to its end.
+    tail: i >= segments.length - 2 ? ('live' as const) : ('closed' as const),
+  }));
   return { ...cutRules(rules), segments: sources, signal };
 }
 
@@ -90,6 +95,8 @@ function cutRules(rules: FilterRules & { parts?: TimestampParts }): CutRules {
   return {
     schema: parseTableSchemas(rules.schema),
     foreign: new Set(rules.foreign),
+    // Tables that were dropped before the cut: during it, the evidence is that no table came or went.
+    unknown: 'skip',
     T: BigInt(rules.T),
     truncatedAt: new Map(
       rules.truncated.map((t) => [t.table, { segmentId: BigInt(t.segment), position: t.position, atMs: undefined }]),

@@ -67,6 +67,8 @@ export const params = {
   /** Stores the pinned segments, reads them as a restore will, and writes the listing of the node's Cassandra. */
   'capture.segments': z.object({
     target,
+    /** Decimal: newer segments were begun after the linger. */
+    upTo: z.string(),
     /** Decimal µs. */
     T: z.string(),
     schema: z.unknown(),

@@ -229,19 +229,21 @@ async function tryCut(
   const together = [
     snapshotSearch(c, { run, attempt, T: cut.T, before, signal, emit, cleanup: w.cleanup }),
     captureSnapshots(w, cut, signal),
-    stage(emit, 'linger', 'letting commits that were in flight end', () => linger(c, cut, signal)),
+    stage(emit, 'linger', 'letting commits that were in flight end', () => linger(c, cut, run, signal)),
   ] as const;
   for (const p of together) p.catch((e) => failed.abort(e));
   const settled = await Promise.allSettled(together);
   if (failed.signal.aborted) throw failed.signal.reason;
   const search = (settled[0] as PromiseFulfilledResult<SearchSnapshot>).value;
+  const segments = (settled[2] as PromiseFulfilledResult<Map<string, string[]>>).value;
   const cassandra = await stage(emit, 'segments', 'storing and reading the commit log segments', () =>
     onCassandraNodes(c, async (agent, node) => {
-      const { segments } = await agent.call('pin.list', { run });
+      const ids = segments.get(node) ?? [];
       const done = await agent.call(
         'capture.segments',
         {
           target: cassandraTarget(w, node),
+          upTo: ids.at(-1) ?? '0',
           T: String(cut.T),
           schema: schema.rows,
           truncated: cut.truncated.get(node) ?? [],
@@ -249,7 +251,7 @@ async function tryCut(
         },
         { signal },
       );
-      return { ...done, ids: segments.map((s) => s.id) };
+      return { ...done, ids };
     }),
   );
   findings.push(...(await cutFindings(c, cut, run)));

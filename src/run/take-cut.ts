@@ -23,6 +23,9 @@ export interface OpenCut {
   firstSnapshotMs: number;
 }
 
+/** A sync may take a while itself. */
+const SYNC_MARGIN_MS = 1_000;
+
 interface CutOptions {
   run: string;
   attempt: number;
@@ -72,12 +75,25 @@ export async function openCut(c: Connections, o: CutOptions): Promise<OpenCut> {
   return { T, tag, topology: o.topology, clocks, snapshots: [...snapshots.values()], truncated, firstSnapshotMs };
 }
 
-/** Waits until a commit that was stamped before `T` has ended everywhere and is on the commit logs' disks. */
-export async function linger(c: Connections, cut: OpenCut, signal: AbortSignal): Promise<void> {
+/**
+ * Waits until a commit that was stamped before `T` has ended everywhere and is on the commit logs' disks. Gives, for each
+ * node, the ids of the segments that hold it: those there when the linger ended, synced once more since then.
+ */
+export async function linger(
+  c: Connections,
+  cut: OpenCut,
+  run: string,
+  signal: AbortSignal,
+): Promise<Map<string, string[]>> {
   const past = Number(cut.T) / 1000 + c.cluster.cut.linger;
+  await delay(Math.max(0, past - Date.now()), undefined, { signal });
+  const segments = await onCassandraNodes(c, async (agent) => {
+    const pinned = await agent.call('pin.list', { run }, { signal });
+    return pinned.segments.map((s) => s.id);
+  });
   const syncMs = Math.max(...cut.topology.nodes.map((n) => n.commitlogSyncMs));
-  const until = past + syncMs + 1_000;
-  await delay(Math.max(0, until - Date.now()), undefined, { signal });
+  await delay(syncMs + SYNC_MARGIN_MS, undefined, { signal });
+  return segments;
 }
 
 /** What is known against the cut when the linger has ended; the segments' own contents are judged when they are read. */

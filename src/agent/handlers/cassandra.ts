@@ -70,7 +70,8 @@ export const cassandraHandlers = {
   async 'capture.segments'(p, { session, signal }) {
     const capture = session.cassandra.get(p.target.run);
     if (!capture) throw new SkepError('protocol-error', 'capture.segments before capture.cassandra');
-    const { folder, segments } = await pinsOf(session.pins, p.target.run).list();
+    const { folder, segments: pinned } = await pinsOf(session.pins, p.target.run).list();
+    const segments = pinned.filter((s) => BigInt(s.id) <= BigInt(p.upTo));
     const { store } = capture;
     const entries: FileEntry[] = [];
     for (const s of segments) {
