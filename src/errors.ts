@@ -125,7 +125,7 @@ export interface SerializedError {
 
 /** Gives back a SkepError from its JSON form; an unknown code becomes `internal`. */
 export function deserializeError(e: SerializedError): SkepError {
-  const code: ErrorCode = e.code in ERRORS ? e.code : 'internal';
+  const code: ErrorCode = Object.hasOwn(ERRORS, e.code) ? e.code : 'internal';
   return new SkepError(code, e.message, { hint: e.hint, retryable: e.retryable, context: e.context, cause: e.cause });
 }
 

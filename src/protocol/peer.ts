@@ -45,6 +45,10 @@ export class Peer {
   readonly #running = new Map<number, AbortController>();
   readonly #settled = new Set<Promise<void>>();
   #nextId = 1;
+  #greeted = false;
+  /** While the pipe is full: resolves when it takes more, or never will. */
+  #room: Promise<void> | undefined;
+  #giveUp: () => void = () => {};
   #end: SkepError | undefined;
   #close!: (e: SkepError) => void;
   #hello!: (version: string) => void;
@@ -62,17 +66,17 @@ export class Peer {
     this.ready.catch(() => {});
     const { input, output } = options;
     input.on('data', (chunk: Buffer) => this.#receive(chunk));
-    input.on('end', () => this.close(new SkepError('node-unreachable', 'the other side closed the connection')));
+    input.on('end', () => this.#ended());
     input.on('error', (e) => this.close(toSkepError(e, 'node-unreachable')));
     output.on('error', (e) => this.close(toSkepError(e, 'node-unreachable')));
     const silence = options.silenceMs ?? 30_000;
     this.#timer = setInterval(() => {
       if (Date.now() - this.#lastHeard > silence) {
         this.close(new SkepError('node-unreachable', `nothing heard for ${silence / 1000} s`, { retryable: true }));
-      } else this.#send({ t: 'ping' });
+      } else void this.#send({ t: 'ping' });
     }, options.heartbeatMs ?? 5_000);
     this.#timer.unref();
-    this.#send({ t: 'hello', protocol: PROTOCOL_VERSION, skep: options.version });
+    void this.#send({ t: 'hello', protocol: PROTOCOL_VERSION, skep: options.version });
   }
 
   /** Calls a method of the other side. Rejects with the SkepError that it threw, or with why the conversation ended. */
@@ -84,12 +88,15 @@ export class Peer {
     if (this.#end) return Promise.reject(this.#end);
     if (opts.signal?.aborted) return Promise.reject(toSkepError(opts.signal.reason, 'cancelled'));
     const id = this.#nextId++;
-    const cancel = () => this.#send({ t: 'cancel', id });
+    const cancel = () => void this.#send({ t: 'cancel', id });
     opts.signal?.addEventListener('abort', cancel, { once: true });
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject, onEvent: opts.onEvent });
-      this.#send({ t: 'call', id, method, params });
-    }).finally(() => opts.signal?.removeEventListener('abort', cancel));
+      void this.#send({ t: 'call', id, method, params });
+    }).finally(() => {
+      this.#pending.delete(id);
+      opts.signal?.removeEventListener('abort', cancel);
+    });
   }
 
   /** Ends the conversation; further calls are rejected with `reason`. May be called again. */
@@ -101,7 +108,18 @@ export class Peer {
     this.#pending.clear();
     for (const c of this.#running.values()) c.abort(reason);
     this.#refuse(reason);
+    this.#giveUp();
     void Promise.all(this.#settled).then(() => this.#close(reason));
+  }
+
+  #ended(): void {
+    let cause: unknown;
+    try {
+      this.#decoder.end();
+    } catch (e) {
+      cause = e;
+    }
+    this.close(new SkepError('node-unreachable', 'the other side closed the connection', { cause }));
   }
 
   #receive(chunk: Buffer): void {
@@ -112,6 +130,7 @@ export class Peer {
         const parsed = messageSchema.safeParse(raw);
         if (!parsed.success) throw new SkepError('protocol-error', 'a message of no known shape');
         this.#dispatch(parsed.data);
+        if (this.#end) return;
       }
     } catch (e) {
       this.close(toSkepError(e, 'protocol-error'));
@@ -119,11 +138,13 @@ export class Peer {
   }
 
   #dispatch(m: Message): void {
+    if (!this.#greeted && m.t !== 'hello') throw new SkepError('protocol-error', `a ${m.t} before the greeting`);
     switch (m.t) {
       case 'hello':
         if (m.protocol !== PROTOCOL_VERSION || m.skep !== this.#o.version) {
           throw new SkepError('protocol-error', `skep ${this.#o.version} cannot talk to skep ${m.skep}`);
         }
+        this.#greeted = true;
         this.#hello(m.skep);
         return;
       case 'call':
@@ -149,7 +170,9 @@ export class Peer {
   }
 
   #answer(id: number, method: string, params: unknown): void {
-    const handler = this.#o.handlers?.[method];
+    if (this.#running.has(id)) throw new SkepError('protocol-error', `call ${id} is under way already`);
+    const { handlers = {} } = this.#o;
+    const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined;
     const controller = new AbortController();
     this.#running.set(id, controller);
     const ctx: CallContext = {
@@ -176,14 +199,18 @@ export class Peer {
     const { output } = this.#o;
     if (this.#end || output.destroyed || output.writableEnded) return Promise.resolve();
     if (output.write(encodeFrame(m))) return Promise.resolve();
-    return new Promise((resolve) => {
+    this.#room ??= new Promise((resolve) => {
       const done = () => {
         output.off('drain', done);
         output.off('close', done);
+        this.#room = undefined;
         resolve();
       };
       output.on('drain', done);
       output.on('close', done);
+      // A pipe that nobody reads must not keep a conversation from ending.
+      this.#giveUp = done;
     });
+    return this.#room;
   }
 }
