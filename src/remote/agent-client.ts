@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
 import { forNode } from '../config/load.ts';
 import type { ClusterConfig, NodeConfig } from '../config/schema.ts';
@@ -18,6 +20,10 @@ export interface Agent {
   /** Ends the agent, which cleans up what it still holds; resolves when its process is gone. */
   close(): Promise<void>;
 }
+
+/** How long a process may take to exit when its output has ended, and its last words to come when it has exited. */
+const EXIT_MS = 2_000;
+const LAST_WORDS_MS = 500;
 
 /** How an agent is started when the configuration does not say: this skep's own source under this Node. */
 export function defaultAgentCommand(): string[] {
@@ -42,16 +48,33 @@ export async function openAgent(
   let stderr = '';
   child.stderr.on('data', (b: Buffer) => (stderr = (stderr + b.toString('utf8')).slice(-8192)));
   const peer = new Peer({ input: child.stdout, output: child.stdin, version: VERSION });
-  const ended = child.then((r) => r.exitCode);
+  const said = once(child.stderr, 'end').catch(() => {});
+  // Its exit, not the end of its output: an ssh master that stays in the background (ControlPersist) keeps that open.
+  const ended = once(child, 'exit').then(
+    async () => {
+      await Promise.race([said, delay(LAST_WORDS_MS)]);
+      peer.close(new SkepError('node-unreachable', 'the agent ended'));
+    },
+    (e: NodeJS.ErrnoException) => {
+      stderr += `cannot run ${file}: ${e.code ?? e.message}`;
+    },
+  );
+  const letGo = () => {
+    child.stdout.destroy();
+    child.stderr.destroy();
+  };
+  const gone = () => child.exitCode !== null || child.signalCode !== null;
 
   const onAbort = () => peer.close(new SkepError('cancelled', 'cancelled while connecting'));
   opts.signal?.addEventListener('abort', onAbort, { once: true });
+  if (opts.signal?.aborted) onAbort();
   try {
     await peer.ready;
   } catch (e) {
     child.kill();
-    const code = await ended;
-    throw explain(node, code, stderr, e);
+    await ended;
+    letGo();
+    throw explain(node, child.exitCode, stderr, e);
   } finally {
     opts.signal?.removeEventListener('abort', onAbort);
   }
@@ -67,8 +90,10 @@ export async function openAgent(
         })) as Results[typeof method];
       } catch (e) {
         if (e instanceof SkepError) e.context.node ??= node.name;
+        // The process has ended or is about to, unless it has only fallen silent.
         if (e instanceof SkepError && e.code === 'node-unreachable') {
-          throw explain(node, child.exitCode ?? undefined, stderr, e);
+          await Promise.race([ended, delay(EXIT_MS, undefined, { ref: false })]);
+          if (gone()) throw explain(node, child.exitCode, stderr, e);
         }
         throw e;
       }
@@ -79,17 +104,18 @@ export async function openAgent(
       const killer = setTimeout(() => child.kill(), 20_000);
       await ended;
       clearTimeout(killer);
+      letGo();
     },
   };
 }
 
-function explain(node: NodeConfig, exitCode: number | undefined, stderr: string, cause: unknown): SkepError {
+function explain(node: NodeConfig, exitCode: number | null, stderr: string, cause: unknown): SkepError {
   if (cause instanceof SkepError && (cause.code === 'protocol-error' || cause.code === 'cancelled')) return cause;
   const ssh = node.transport === 'ssh' && exitCode === 255 ? sshFailure(node.name, stderr) : undefined;
   if (ssh) return ssh;
-  const last = stderr.trim().split('\n').at(-1);
-  return new SkepError('agent-failed', `the agent on ${node.name} ended${last ? `: ${last}` : ''}`, {
-    context: { node: node.name, ...(exitCode === undefined ? {} : { exitCode }) },
+  const why = stderr.trim().split('\n').at(-1) || (cause as Error).message;
+  return new SkepError('agent-failed', `the agent on ${node.name} ended: ${why}`, {
+    context: { node: node.name, ...(exitCode === null ? {} : { exitCode }) },
     cause,
   });
 }
