@@ -1,6 +1,9 @@
-/** One argument for a POSIX shell: as it is when harmless, else in single quotes. The only place that quotes. */
+/**
+ * One argument for a POSIX shell: as it is when harmless, else in single quotes. The only place that quotes. `=` is not
+ * harmless: `A=b` in front is an assignment, and zsh expands `=b`.
+ */
 export function quote(arg: string): string {
-  if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(arg)) return arg;
+  if (/^[A-Za-z0-9_@+:,./-]+$/.test(arg)) return arg;
   return `'${arg.replaceAll("'", `'\\''`)}'`;
 }
 
