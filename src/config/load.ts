@@ -5,14 +5,13 @@ import { parseDocument } from 'yaml';
 import { SkepError } from '../errors.ts';
 import { type ClusterConfig, configSchema, type NodeConfig } from './schema.ts';
 
-/** Places in which skep.yaml is looked for when none is named, first one wins. */
+/**
+ * Places in which skep.yaml is looked for when none is named, first one wins. `$SKEP_CONFIG` is the only place when it is
+ * set: another file may be about another cluster.
+ */
 export function defaultConfigFiles(env: NodeJS.ProcessEnv = process.env): string[] {
-  return [
-    ...(env.SKEP_CONFIG ? [env.SKEP_CONFIG] : []),
-    resolve('skep.yaml'),
-    join(homedir(), '.config', 'skep', 'skep.yaml'),
-    '/etc/skep/skep.yaml',
-  ];
+  if (env.SKEP_CONFIG) return [env.SKEP_CONFIG];
+  return [resolve('skep.yaml'), join(homedir(), '.config', 'skep', 'skep.yaml'), '/etc/skep/skep.yaml'];
 }
 
 /**
@@ -32,10 +31,7 @@ export async function loadCluster(opts: { file?: string; cluster?: string } = {}
 
 /** The pure part of `loadCluster`. `file` is only named in errors. */
 export function parseCluster(text: string, opts: { file: string; cluster?: string }): ClusterConfig {
-  const doc = parseDocument(text);
-  const bad = doc.errors[0];
-  if (bad) throw new SkepError('config-invalid', `${opts.file} is not YAML: ${bad.message.split('\n')[0]}`);
-  const parsed = configSchema.safeParse(doc.toJS());
+  const parsed = configSchema.safeParse(parseYaml(text, opts.file));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const key = issue?.path.join('.') || '(top level)';
@@ -48,31 +44,51 @@ export function parseCluster(text: string, opts: { file: string; cluster?: strin
   if (name === undefined) {
     throw new SkepError('cluster-unknown', `${opts.file} has ${names.length} clusters: ${names.join(', ')}`);
   }
-  const found = parsed.data.clusters[name];
+  const found = Object.hasOwn(parsed.data.clusters, name) ? parsed.data.clusters[name] : undefined;
   if (!found) {
     throw new SkepError('cluster-unknown', `no cluster ${name} in ${opts.file} (it has ${names.join(', ')})`);
   }
   return checkReferences({ ...found, name }, opts.file);
 }
 
-/** Node names must be unique, and every place that names a node must name one that is there. */
+/** Says where and of which kind a fault is, never the text there: it may hold what should be secret. */
+function parseYaml(text: string, file: string): unknown {
+  const not = (why: string) => new SkepError('config-invalid', `${file} is not YAML: ${why}`, { context: { file } });
+  const doc = parseDocument(text);
+  const bad = doc.errors[0];
+  if (bad) throw not(`line ${bad.linePos?.[0].line ?? '?'}: ${bad.code.toLowerCase().replaceAll('_', ' ')}`);
+  try {
+    return doc.toJS();
+  } catch (e) {
+    // Aliases that lead nowhere, or to too much.
+    throw not((e as Error).message);
+  }
+}
+
+/** Node names must be unique, every place that names a node must name one that is there, and what belongs together must be together. */
 function checkReferences(c: ClusterConfig, file: string): ClusterConfig {
+  const refuse = (key: string, why: string, hint?: string) => {
+    const context = { file, key };
+    throw new SkepError('config-invalid', `${file}: ${key}: ${why}`, { context, ...(hint ? { hint } : {}) });
+  };
   const names = c.nodes.map((n) => n.name);
   const twice = names.find((n, i) => names.indexOf(n) !== i);
-  if (twice) throw new SkepError('config-invalid', `${file}: nodes: two nodes are called ${twice}`);
-  const need = (key: string, name: string) => {
-    if (!names.includes(name)) throw new SkepError('config-invalid', `${file}: ${key}: no node is called ${name}`);
-  };
-  need('files.node', c.files.node);
-  need('elasticsearch.staging.node', c.elasticsearch.staging.node);
-  if (!c.nodes.some((n) => n.cassandra)) {
-    throw new SkepError('config-invalid', `${file}: nodes: none has an address under \`cassandra\``);
+  if (twice) refuse('nodes', `two nodes are called ${twice}`);
+  const places = { 'files.node': c.files.node, 'elasticsearch.staging.node': c.elasticsearch.staging.node };
+  for (const [key, name] of Object.entries(places)) {
+    if (!names.includes(name)) refuse(key, `no node is called ${name}`);
+  }
+  if (!c.nodes.some((n) => n.cassandra)) refuse('nodes', 'none has an address under `cassandra`');
+  const accounts = { elasticsearch: c.elasticsearch, 'index.janusgraph': c.index.janusgraph };
+  for (const [key, account] of Object.entries(accounts)) {
+    if (account && (account.user === undefined) !== (account.password === undefined)) {
+      refuse(key, 'user and password go together');
+    }
   }
   const mode = c.index.reconcile;
   if (mode !== 'none' && !c.index[mode]) {
-    throw new SkepError('config-invalid', `${file}: index.reconcile is ${mode}, but index.${mode} is missing`, {
-      hint: `Add index.${mode} to the configuration, or set index.reconcile to none.`,
-    });
+    const hint = `Add index.${mode} to the configuration, or set index.reconcile to none.`;
+    refuse('index.reconcile', `it is ${mode}, but index.${mode} is missing`, hint);
   }
   return c;
 }

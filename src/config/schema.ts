@@ -12,6 +12,13 @@ export type SecretSource = z.output<typeof secretSource>;
 /** A command as an argv array. `{node}` in an element stands for the name of the node it runs on. */
 const argv = z.array(z.string().min(1)).min(1);
 
+/** An address without an account in it: secrets have sources of their own, and addresses are shown. */
+const url = z.url().refine((text) => {
+  const u = URL.parse(text);
+  return u !== null && u.username === '' && u.password === '';
+}, 'write user and password under their own keys, not into the address');
+
+/** Accounts would not be checked if a duration of nothing were taken for one. */
 const service = (unit: string) =>
   z
     .strictObject({
@@ -79,7 +86,7 @@ const cluster = z.strictObject({
     service: service('cassandra'),
   }),
   elasticsearch: z.strictObject({
-    urls: z.array(z.url()).min(1),
+    urls: z.array(url).min(1),
     ca_file: z.string().optional(),
     user: z.string().optional(),
     password: secretSource.optional(),
@@ -103,7 +110,7 @@ const cluster = z.strictObject({
     /** The node whose agent reads and writes it. */
     node: z.string(),
     /** How often pass 1 looks for new attachments while the cut is taken. */
-    poll: duration.prefault('200ms'),
+    poll: duration.refine((ms) => ms > 0, 'longer than nothing').prefault('200ms'),
   }),
   thehive: z.strictObject({ service: service('thehive') }).prefault({}),
   index: z
@@ -112,7 +119,7 @@ const cluster = z.strictObject({
       janusgraph: z
         .strictObject({
           /** Gremlin Server of the restored cluster. */
-          url: z.url(),
+          url,
           user: z.string().optional(),
           password: secretSource.optional(),
           ca_file: z.string().optional(),
@@ -120,7 +127,7 @@ const cluster = z.strictObject({
           mixed_index: z.string().default('global'),
         })
         .optional(),
-      thehive: z.strictObject({ url: z.url(), api_key: secretSource, ca_file: z.string().optional() }).optional(),
+      thehive: z.strictObject({ url, api_key: secretSource, ca_file: z.string().optional() }).optional(),
     })
     .prefault({}),
   cut: z
@@ -129,8 +136,8 @@ const cluster = z.strictObject({
       linger: duration.prefault('100s'),
       max_clock_skew: duration.prefault('500ms'),
       attempts: z.number().int().min(1).max(10).default(3),
-      /** A snapshot that outlives its run is removed by Cassandra itself after this time. */
-      snapshot_ttl: duration.prefault('24h'),
+      /** A snapshot that outlives its run is removed by Cassandra itself after this time; it takes no less than 1m. */
+      snapshot_ttl: duration.refine((ms) => ms >= 60_000, 'at least 1m').prefault('24h'),
     })
     .prefault({}),
   restore: z
