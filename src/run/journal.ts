@@ -96,7 +96,11 @@ export class Journal {
     }
     await rename(next, this.#file);
     const d = await open(folder);
-    await d.sync().finally(() => d.close());
+    try {
+      await d.sync();
+    } finally {
+      await d.close();
+    }
   }
 }
 

@@ -10,7 +10,7 @@ import { SkepError, toSkepError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { newBackupId, type VerifyLevel } from '../repository/index.ts';
 import { Cleanup } from './cleanup.ts';
-import { agentOf, connect, type Connections, disconnect, onCassandraNodes } from './connections.ts';
+import { agentOf, connect, disconnect, onCassandraNodes } from './connections.ts';
 import { type Details, parseDetails } from './details.ts';
 import { resolveId } from './inspect.ts';
 import { Journal, stateFolder } from './journal.ts';

@@ -94,7 +94,7 @@ async function readTemplates(search: Search, audits: string): Promise<Record<str
   }>('GET', '/_index_template');
   for (const t of index_templates) {
     if (!t.index_template.index_patterns.some((p) => prefix !== '' && p.startsWith(prefix))) continue;
-    out[`index:${t.name}`] = t.index_template as unknown as Json;
+    out[`index:${t.name}`] = t.index_template;
     for (const part of t.index_template.composed_of ?? []) {
       const { component_templates } = await search.request<{
         component_templates: { name: string; component_template: Json }[];
