@@ -15,6 +15,7 @@ const statsSchema = z.object({
   p99Ms: z.number(),
   maxMs: z.number(),
 });
+const endedSchema = z.object({ event: z.literal('ended') });
 const answerSchema = z.object({ event: z.literal('answer'), id: z.number(), stats: statsSchema.optional() });
 
 /** What the process is told, a line each on its stdin. Each is answered by its id; `stop` when everything has ended. */
@@ -41,11 +42,13 @@ export async function startLoadProcess(options: LoadOptions): Promise<LoadHandle
   });
   exited.catch(() => undefined);
   const waiting = new Map<number, (stats: LatencyStats | undefined) => void>();
+  const { promise: writersEnded, resolve: onWritersEnded } = Promise.withResolvers<void>();
   const started = new Promise<z.infer<typeof startedSchema>>((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       const message: unknown = JSON.parse(line);
       const answer = answerSchema.safeParse(message);
       if (answer.success) waiting.get(answer.data.id)?.(answer.data.stats);
+      else if (endedSchema.safeParse(message).success) onWritersEnded();
       else resolve(startedSchema.parse(message));
     });
   });
@@ -74,7 +77,7 @@ export async function startLoadProcess(options: LoadOptions): Promise<LoadHandle
     run,
     ledgerFile,
     pid: child.pid ?? 0,
-    ended: exited,
+    ended: Promise.race([exited, writersEnded]),
     stats,
     setRate: async (rate) => void (await ask({ do: 'rate', ...(rate === undefined ? {} : { rate }) })),
     stop: () => (stopped ??= stop()),

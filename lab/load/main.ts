@@ -65,10 +65,13 @@ async function runControlled(): Promise<void> {
   const say = (message: object): void => console.log(JSON.stringify(message));
   say({ event: 'started', run: handle.run, ledgerFile: handle.ledgerFile });
   // A ledger that cannot be written ends the process with an error, also while nobody asks.
-  handle.ended.catch((e: unknown) => {
-    console.error(e);
-    process.exit(1);
-  });
+  handle.ended.then(
+    () => say({ event: 'ended' }),
+    (e: unknown) => {
+      console.error(e);
+      process.exit(1);
+    },
+  );
   for (let next = await lines.next(); !next.done; next = await lines.next()) {
     const command = commandSchema.parse(JSON.parse(next.value));
     if (command.do === 'rate') await handle.setRate(command.rate);
