@@ -122,14 +122,14 @@ async function* decompressed(stored: Readable, name: string): AsyncGenerator<Buf
 }
 
 /** Where the content is, in whichever encoding. `object-missing` when it is not there. */
-export async function locate(backend: Backend, name: string): Promise<{ encoding: Encoding; storedSize: number }> {
+async function locate(backend: Backend, name: string): Promise<{ encoding: Encoding; storedSize: number }> {
   const [raw, zstd] = await backend.sizes([objectKey(name, 'raw'), objectKey(name, 'zstd')]);
   if (raw !== undefined) return { encoding: 'raw', storedSize: raw };
   if (zstd !== undefined) return { encoding: 'zstd', storedSize: zstd };
   throw new SkepError('object-missing', `object ${name} is not in the repository`, { context: { object: name } });
 }
 
-export function hashMismatch(name: string): SkepError {
+function hashMismatch(name: string): SkepError {
   return new SkepError('object-damaged', `object ${name} has another hash`, { context: { object: name } });
 }
 

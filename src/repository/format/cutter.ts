@@ -33,7 +33,7 @@ export class PieceCutter {
 }
 
 /** FNV-1a (32 bits) over the UTF-16 code units of the key, finished as MurmurHash3 does. */
-export function keyHash(key: string): number {
+function keyHash(key: string): number {
   let h = 0x811c9dc5;
   for (let i = 0; i < key.length; i++) h = Math.imul(h ^ key.charCodeAt(i), 0x01000193);
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);

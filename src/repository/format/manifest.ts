@@ -7,7 +7,7 @@ const name = z.string().regex(NAME_PATTERN);
 const count = z.number().int().nonnegative();
 
 /** One node × store. */
-export const manifestPartSchema = z.strictObject({
+const manifestPartSchema = z.strictObject({
   node: z.string().min(1),
   store: z.string().min(1),
   root: name,

@@ -22,18 +22,13 @@ export function childRefs(piece: Piece, name: string): ChildRef[] {
 }
 
 /** The lines of the leaves, leaf by leaf, in order. */
-export async function* readLeaves(
-  backend: Backend,
-  kind: TreeKind,
-  root: string,
-  level?: number,
-): AsyncGenerator<Leaf> {
+async function* readLeaves(backend: Backend, kind: TreeKind, root: string, level?: number): AsyncGenerator<Leaf> {
   const piece = await readPiece(backend, { name: root, kind, ...(level === undefined ? {} : { level }) });
   if (piece.level === 0) yield { name: root, lines: piece.lines };
   else for (const ref of childRefs(piece, root)) yield* readLeaves(backend, kind, ref.child, piece.level - 1);
 }
 
-export interface Leaf {
+interface Leaf {
   name: string;
   lines: unknown[];
 }
@@ -60,6 +55,6 @@ export async function* readTree<T>(
   }
 }
 
-export function damagedPiece(name: string, why: string): SkepError {
+function damagedPiece(name: string, why: string): SkepError {
   return new SkepError('object-damaged', `piece ${name} is damaged: ${why}`, { context: { piece: name } });
 }

@@ -6,7 +6,7 @@ import type { Piece, TreeKind } from '../format/piece.ts';
 import { childRefs, readPiece } from '../listing/tree-reader.ts';
 import type { FindingKind } from './report.ts';
 
-export interface PieceDamage {
+interface PieceDamage {
   kind: FindingKind;
   piece: string;
   message: string;

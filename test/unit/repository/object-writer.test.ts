@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFileSync, existsSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync } from 'node:fs';
 import { readdir, readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { SkepError } from '../../../src/errors.ts';
 import { initRepository, type Repository } from '../../../src/repository/index.ts';
@@ -227,6 +228,35 @@ describe('several writers', () => {
     expect((await writer.putFile(path)).isNew).toBe(true);
     await writer.close();
   });
+});
+
+describe('a writer that is killed while it publishes', () => {
+  test.each([1, 60, 150])('after %i objects leaves only whole ones, which the rerun finds again', async (least) => {
+    const { repo, folder, run } = await setUp();
+    const paths = await Promise.all(
+      Array.from({ length: 400 }, (_, i) => writeTemporary(folder, `f${i}`, randomBytes(500 + i))),
+    );
+    const child = startWriter(repo, run, 'n1', paths);
+    await child.waitFor('staged');
+    child.process.stdin?.write('go\n');
+    while (existsSync(join(repo.location, 'incoming', run)) && countObjects(repo) < least) await nextTurn();
+    child.process.kill('SIGKILL');
+    await once(child.process, 'close');
+    const published = await filesBelow(join(repo.location, 'objects'));
+    expect(published.length).toBeGreaterThanOrEqual(least);
+    for (const path of published) expect(path.endsWith(sha256(await readFile(path)))).toBe(true);
+    await repo.discardRun(run);
+    const again = repo.objectWriter({ run: nextBackupId(), writer: 'n1' });
+    for (const path of paths) await again.putFile(path);
+    await again.close();
+    expect(again.totals.newObjects).toBe(400 - published.length);
+    expect(await filesBelow(join(repo.location, 'objects'))).toHaveLength(400);
+  });
+
+  function countObjects(repo: Repository): number {
+    const folder = join(repo.location, 'objects');
+    return existsSync(folder) ? readdirSync(folder, { recursive: true }).filter((name) => name.length > 60).length : 0;
+  }
 });
 
 describe('a damaged object', () => {

@@ -8,13 +8,12 @@ import { errnoCode, repositoryFsError } from './fs-error.ts';
 import { linkCreateOnly } from './link.ts';
 import { PathBatch } from './path-batch.ts';
 import { forEachInSlices } from './slices.ts';
+import { PUBLISHED_MODE } from './staged-file.ts';
 import { makeFolderDurable, syncFolder } from './sync.ts';
 
 const READ_CHUNK = 1 << 20;
 /** Up to this size one synchronous read is cheaper than the thread pool. */
 const SMALL = 256 << 10;
-/** Published files may be read by the owner's group, and written by nobody. */
-export const PUBLISHED_MODE = 0o440;
 
 /** A folder on a local or network filesystem with hard links. */
 export class PathBackend implements Backend {

@@ -2,6 +2,8 @@ import * as fs from 'node:fs';
 import type { Staged } from '../backend.ts';
 import { errnoCode, repositoryFsError } from './fs-error.ts';
 
+/** Published files may be read by the owner's group, and written by nobody. */
+export const PUBLISHED_MODE = 0o440;
 /** From this size on a file's write-back begins when it is complete, so that the group's sync finds little to do. */
 const EARLY_WRITE_BACK = 4 << 20;
 
@@ -14,7 +16,7 @@ export class StagedFile implements Staged {
 
   constructor(path: string) {
     this.path = path;
-    this.#fd = fs.openSync(path, 'wx', 0o440);
+    this.#fd = fs.openSync(path, 'wx', PUBLISHED_MODE);
   }
 
   get size(): number {
