@@ -13,12 +13,17 @@ export type SecretSource = z.output<typeof secretSource>;
 const argv = z.array(z.string().min(1)).min(1);
 
 /** An address without an account in it: secrets have sources of their own, and addresses are shown. */
-const url = z.url().refine((text) => {
-  const u = URL.parse(text);
-  return u !== null && u.username === '' && u.password === '';
-}, 'write user and password under their own keys, not into the address');
+const url = (schemes: 'http' | 'ws') =>
+  z
+    .url({
+      protocol: schemes === 'http' ? /^https?$/ : /^wss?$/,
+      error: `not an address (${schemes}://… or ${schemes}s://…)`,
+    })
+    .refine((text) => {
+      const u = URL.parse(text);
+      return u === null || (u.username === '' && u.password === '');
+    }, 'write user and password under their own keys, not into the address');
 
-/** Accounts would not be checked if a duration of nothing were taken for one. */
 const service = (unit: string) =>
   z
     .strictObject({
@@ -86,7 +91,7 @@ const cluster = z.strictObject({
     service: service('cassandra'),
   }),
   elasticsearch: z.strictObject({
-    urls: z.array(url).min(1),
+    urls: z.array(url('http')).min(1),
     ca_file: z.string().optional(),
     user: z.string().optional(),
     password: secretSource.optional(),
@@ -119,7 +124,7 @@ const cluster = z.strictObject({
       janusgraph: z
         .strictObject({
           /** Gremlin Server of the restored cluster. */
-          url,
+          url: url('ws'),
           user: z.string().optional(),
           password: secretSource.optional(),
           ca_file: z.string().optional(),
@@ -127,7 +132,7 @@ const cluster = z.strictObject({
           mixed_index: z.string().default('global'),
         })
         .optional(),
-      thehive: z.strictObject({ url, api_key: secretSource, ca_file: z.string().optional() }).optional(),
+      thehive: z.strictObject({ url: url('http'), api_key: secretSource, ca_file: z.string().optional() }).optional(),
     })
     .prefault({}),
   cut: z
