@@ -55,14 +55,14 @@ export async function startLoadProcess(options: LoadOptions): Promise<LoadHandle
   // A process that has died says so by its exit, not by a failing write.
   child.stdin.on('error', () => undefined);
   child.stdin.write(JSON.stringify(options) + '\n');
-  const { run, ledgerFile } = await Promise.race([started, exited.then(() => neverStarted())]);
+  const { run, ledgerFile } = await Promise.race([started, exited.then(() => endedTooEarly())]);
 
   let lastId = 0;
   const ask = async (command: Asked): Promise<LatencyStats | undefined> => {
     const id = ++lastId;
     const answered = new Promise<LatencyStats | undefined>((resolve) => waiting.set(id, resolve));
     child.stdin.write(JSON.stringify({ id, ...command }) + '\n');
-    return Promise.race([answered, exited.then(() => answered)]).finally(() => waiting.delete(id));
+    return Promise.race([answered, exited.then(() => endedTooEarly())]).finally(() => waiting.delete(id));
   };
   const stats = async (window: Window = {}): Promise<LatencyStats> =>
     statsSchema.parse(await ask({ do: 'stats', ...window }));
@@ -73,17 +73,20 @@ export async function startLoadProcess(options: LoadOptions): Promise<LoadHandle
     await exited;
     return last;
   };
+  const ended = Promise.race([exited, writersEnded]);
+  // Whoever does not wait for the end is told by the next question.
+  ended.catch(() => undefined);
   return {
     run,
     ledgerFile,
     pid: child.pid ?? 0,
-    ended: Promise.race([exited, writersEnded]),
+    ended,
     stats,
     setRate: async (rate) => void (await ask({ do: 'rate', ...(rate === undefined ? {} : { rate }) })),
     stop: () => (stopped ??= stop()),
   };
 }
 
-function neverStarted(): never {
-  throw new SkepError('command-failed', 'the load ended before it began');
+function endedTooEarly(): never {
+  throw new SkepError('command-failed', 'the load ended without an answer');
 }
