@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { SkepEvent } from '../../src/index.ts';
 import type { Lab } from '../clusters/lab.ts';
 import { labEndpoints } from '../load/lab-endpoints.ts';
@@ -65,6 +66,18 @@ export class Trial {
       ...(rate === undefined ? {} : { rate }),
     });
     return this.#load;
+  }
+
+  /** Waits until the load has ended so many transactions more; fails when it has ended itself. */
+  async awaitTransactions(more: number): Promise<void> {
+    const { load } = this;
+    let ended = false;
+    void load.ended.finally(() => (ended = true)).catch(() => undefined);
+    const goal = (await load.stats()).count + more;
+    while ((await load.stats()).count < goal) {
+      if (ended) throw new Error('the load has ended');
+      await delay(250);
+    }
   }
 
   async stopLoad(): Promise<void> {

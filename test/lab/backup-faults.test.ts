@@ -17,8 +17,8 @@ beforeAll(async () => {
   lab = await sharedLab();
   trial = new Trial(lab, { seed: 'faults', say: () => {} });
   await trial.ensureRepository();
-  const load = await trial.startLoad();
-  await expect.poll(async () => (await load.stats()).count, { timeout: 120_000 }).toBeGreaterThan(40);
+  await trial.startLoad();
+  await trial.awaitTransactions(40);
   await trial.stopLoad();
 });
 

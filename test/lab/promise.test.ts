@@ -20,13 +20,11 @@ beforeAll(async () => {
   lab = await sharedLab();
   trial = new Trial(lab, { seed: 'promise', say: () => {} });
   await trial.ensureRepository();
-  const load = await trial.startLoad();
-  const until = (count: number) =>
-    expect.poll(async () => (await load.stats()).count, { timeout: 240_000 }).toBeGreaterThan(count);
-  await until(150);
+  await trial.startLoad();
+  await trial.awaitTransactions(150);
   first = await trial.backup();
   second = await trial.backup();
-  await until((await load.stats()).count + 40);
+  await trial.awaitTransactions(40);
   await trial.stopLoad();
 });
 
@@ -101,8 +99,8 @@ describe('after a total loss', () => {
 
   test('nodes that are restarted twice keep every write made since the restore', async () => {
     await noteRestore(lab.record.ledger, BigInt(first.T));
-    const load = await trial.startLoad();
-    await expect.poll(async () => (await load.stats()).count, { timeout: 240_000 }).toBeGreaterThan(40);
+    await trial.startLoad();
+    await trial.awaitTransactions(40);
     await trial.stopLoad();
     for (let i = 0; i < 2; i++) {
       await Promise.all(lab.nodes.map((n) => n.cassandra.stop()));
