@@ -42,9 +42,17 @@ export function checkSkew(offsets: readonly ClockOffset[], maxMs: number): void 
   );
 }
 
-/** This machine's clock in µs. */
+/** Most that the two clocks of a process can differ by rounding and a busy machine, in ms. */
+const AGREE_MS = 2;
+
+/**
+ * This machine's clock in µs. The fine clock of a process counts from its start and does not see that the machine's was
+ * set anew meanwhile, or stood still while the machine slept: then the machine's own counts, though it has only ms.
+ */
 export function nowUs(): number {
-  return Math.round((performance.timeOrigin + performance.now()) * 1000);
+  const fine = performance.timeOrigin + performance.now();
+  const wall = Date.now();
+  return Math.round((Math.abs(fine - wall) < AGREE_MS ? fine : wall) * 1000);
 }
 
 /**

@@ -3,6 +3,7 @@ import { access, readFile, stat, statfs } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { execa } from 'execa';
+import { nowUs } from '../../cut/clock.ts';
 import { SkepError } from '../../errors.ts';
 import type { Space } from '../../protocol/methods.ts';
 import { VERSION } from '../../version.ts';
@@ -11,7 +12,7 @@ import { recentErrors } from '../log-tail.ts';
 
 export const nodeHandlers = {
   async 'node.clock'() {
-    return { us: Math.round((performance.timeOrigin + performance.now()) * 1000) };
+    return { us: nowUs() };
   },
 
   async 'node.facts'(p) {
