@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest';
+import {
+  describeFinding,
+  type EvidenceFinding,
+  gaps,
+  topologyChanges,
+  truncationChanges,
+  worthAnotherTry,
+} from '../../../src/cut/evidence.ts';
+import type { Topology, TopologyNode } from '../../../src/discovery/topology.ts';
+import { topologyOf } from '../checks/topology-of.ts';
+
+const before = (): Topology => ({
+  ...topologyOf({ datacenters: ['dc1', 'dc1'] }),
+  tables: [
+    { id: 'a1', name: 'edgestore' },
+    { id: 'b2', name: 'graphindex' },
+  ],
+});
+
+/** The findings when the second node, or the whole, has changed. */
+function changed(node: Partial<TopologyNode>, whole: Partial<Topology> = {}): EvidenceFinding[] {
+  const t = before();
+  return topologyChanges(before(), { ...t, nodes: [t.nodes[0]!, { ...t.nodes[1]!, ...node }], ...whole });
+}
+
+describe('segment ids', () => {
+  test('without a gap are no finding', () => {
+    expect(gaps('n1', ['9', '10', '11'])).toEqual([]);
+    expect(gaps('n1', ['9'])).toEqual([]);
+    expect(gaps('n1', [])).toEqual([]);
+  });
+
+  test('with a gap, twice the same or backwards are one each', () => {
+    expect(gaps('n1', ['9', '11', '11', '10'])).toEqual([
+      { kind: 'segments-not-contiguous', node: 'n1', after: '9', next: '11' },
+      { kind: 'segments-not-contiguous', node: 'n1', after: '11', next: '11' },
+      { kind: 'segments-not-contiguous', node: 'n1', after: '11', next: '10' },
+    ]);
+    expect(gaps('n1', ['9007199254740993', '9007199254740994'])).toEqual([]);
+  });
+});
+
+describe('two looks at the topology', () => {
+  test('that are the same are no finding', () => {
+    expect(changed({})).toEqual([]);
+  });
+
+  test('find every kind of change', () => {
+    expect(changed({ hostId: 'x' })).toEqual([{ kind: 'topology-changed', node: 'n2', what: 'host id' }]);
+    expect(changed({ tokens: ['1'] })).toEqual([{ kind: 'topology-changed', node: 'n2', what: 'tokens' }]);
+    expect(changed({ peers: ['1', '2'] })).toEqual([{ kind: 'topology-changed', node: 'n2', what: 'peers' }]);
+    expect(changed({ gossipGeneration: 2 })).toEqual([{ kind: 'node-restarted', node: 'n2' }]);
+    expect(changed({ schemaVersion: 'w' })).toEqual([{ kind: 'schema-changed', node: 'n2' }]);
+    expect(topologyChanges(before(), { ...before(), nodes: [before().nodes[0]!] })).toEqual([
+      { kind: 'topology-changed', node: 'n2', what: 'host id' },
+    ]);
+  });
+
+  test('find a table that was made, dropped, or made again under its name', () => {
+    const [edges, index] = before().tables as [Topology['tables'][0], Topology['tables'][0]];
+    expect(changed({}, { tables: [edges] })).toEqual([{ kind: 'tables-changed', table: 'graphindex' }]);
+    expect(changed({}, { tables: [edges, index, { id: 'c3', name: 'new' }] })).toEqual([
+      { kind: 'tables-changed', table: 'new' },
+    ]);
+    expect(changed({}, { tables: [edges, { ...index, id: 'c3' }] })).toEqual([
+      { kind: 'tables-changed', table: 'graphindex' },
+      { kind: 'tables-changed', table: 'graphindex' },
+    ]);
+  });
+});
+
+describe('two looks at truncation records', () => {
+  test('find tables that were truncated between, also a second time', () => {
+    const old = { table: 'a1', segment: '5', position: 10 };
+    const again = { ...old, position: 11 };
+    const other = { table: 'b2', segment: '6', position: 1 };
+    expect(truncationChanges('n1', [old], [old])).toEqual([]);
+    expect(truncationChanges('n1', [old], [again, other])).toEqual([
+      { kind: 'truncated-during-cut', node: 'n1', table: 'a1' },
+      { kind: 'truncated-during-cut', node: 'n1', table: 'b2' },
+    ]);
+  });
+});
+
+describe('findings', () => {
+  const all: EvidenceFinding[] = [
+    { kind: 'segments-not-contiguous', node: 'n1', after: '1', next: '3' },
+    { kind: 'segment-missed', node: 'n1', segment: 'CommitLog-7-1.log' },
+    { kind: 'unsynced-tail', node: 'n1', mutations: 2 },
+    { kind: 'schema-changed', node: 'n1' },
+    { kind: 'node-restarted', node: 'n1' },
+    { kind: 'truncated-during-cut', node: 'n1', table: 't' },
+    { kind: 'streaming', node: 'n1', operation: 'Repair' },
+    { kind: 'tables-changed', table: 't' },
+  ];
+
+  test('name the node or the table', () => {
+    for (const f of all) expect(describeFinding(f)).toContain('node' in f ? f.node : f.table);
+  });
+
+  test('are worth another try, but not a topology that has changed', () => {
+    expect(worthAnotherTry(all)).toBe(true);
+    expect(worthAnotherTry([...all, { kind: 'topology-changed', node: 'n1', what: 'tokens' }])).toBe(false);
+  });
+});
