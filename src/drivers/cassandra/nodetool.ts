@@ -56,10 +56,9 @@ export function nodetoolError(node: string, args: readonly string[], exitCode: n
   if (/SecurityException|Authentication failed|Credentials required|Invalid username or password/i.test(text)) {
     return new SkepError('jmx-credentials', `JMX of ${node} refused the user or password`, { context });
   }
-  const last =
-    text
-      .split('\n')
-      .filter((l) => l.trim() !== '')
-      .at(-1) ?? 'no output';
-  return new SkepError('command-failed', `nodetool ${args[0]} failed on ${node}: ${last}`, { context });
+  const lines = text.split('\n').filter((l) => l.trim() !== '');
+  // The reason stands in front of a stack trace.
+  const reason = lines.map((l) => /^(?:error|nodetool): (.+)/.exec(l)?.[1]).findLast((l) => l !== undefined);
+  const why = reason ?? lines.at(-1) ?? 'no output';
+  return new SkepError('command-failed', `nodetool ${args[0]} failed on ${node}: ${why}`, { context });
 }

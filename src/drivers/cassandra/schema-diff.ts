@@ -14,14 +14,7 @@ export function planSchema(live: readonly Statement[], wanted: readonly Statemen
 }
 
 function normalize(statements: readonly Statement[]): string[] {
-  return statements
-    .map((s) =>
-      s.cql
-        .replace(/gc_grace_seconds\s*=\s*\d+/g, '')
-        .replace(/\s+/g, ' ')
-        .trim(),
-    )
-    .sort();
+  return statements.map((s) => s.cql.replace(/\b(AND|WITH) gc_grace_seconds = \d+/g, '$1 grace').trim()).sort();
 }
 
 /** Single statements of one `create_statement`: dropped columns come as further statements behind the table's own. */

@@ -69,7 +69,9 @@ async function walk(folder: string, prefix: string): Promise<SnapshotFile[] | un
     const path = `${prefix}/${e.name}`;
     if (e.isDirectory()) files.push(...((await walk(absolute, path)) ?? []));
     else if (!NOT_DATA.has(e.name)) {
-      const s = await stat(absolute);
+      const s = await stat(absolute).catch((cause) => {
+        throw new SkepError('snapshot-failed', `${path} of the snapshot is gone`, { context: { file: path }, cause });
+      });
       files.push({ path, absolute, size: s.size, mtimeMs: s.mtimeMs });
     }
   }

@@ -82,15 +82,21 @@ export async function awaitSnapshot(
 ): Promise<SnapshotOutcome> {
   for (;;) {
     opts.signal?.throwIfAborted();
-    const { snapshots } = await search.request<{ snapshots: RawSnapshot[] }>(
-      'GET',
-      `/_snapshot/${repository}/${snapshot}`,
-    );
-    const s = snapshots[0];
+    const s = await readSnapshot(search, repository, snapshot);
     if (!s) throw new SkepError('snapshot-failed', `elasticsearch has lost snapshot ${snapshot}`);
     if (s.state !== 'IN_PROGRESS') return judge(s, snapshot, indices);
     opts.onProgress?.(s.shards?.successful ?? 0, s.shards?.total ?? 0);
     await delay(200, undefined, opts.signal ? { signal: opts.signal } : {});
+  }
+}
+
+async function readSnapshot(search: Search, repository: string, name: string): Promise<RawSnapshot | undefined> {
+  try {
+    const { snapshots } = await search.request<{ snapshots: RawSnapshot[] }>('GET', `/_snapshot/${repository}/${name}`);
+    return snapshots[0];
+  } catch (e) {
+    if (statusOf(e) === 404) return undefined;
+    throw e;
   }
 }
 

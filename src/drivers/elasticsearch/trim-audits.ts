@@ -24,6 +24,8 @@ export async function trimAudits(
   for (;;) {
     await search.request('POST', `/${index}/_refresh`);
     const page = await search.request<{ hits: { hits: Hit[] } }>('POST', `/${index}/_search`, {
+      // An answer without the shards that are down would look like the end.
+      query: { allow_partial_search_results: false },
       body: {
         size: BATCH,
         query: { range: { [timeField]: { gt: Number(T / 1000n), format: 'epoch_millis' } } },

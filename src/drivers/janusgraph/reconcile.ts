@@ -73,7 +73,7 @@ async function* documentIds(search: Search, index: string): AsyncGenerator<strin
     hits: { hits: { _id: string }[] };
   }
   let page = await search.request<Page>('POST', `/${index}/_search`, {
-    query: { scroll: '5m' },
+    query: { scroll: '5m', allow_partial_search_results: false },
     body: { size: BATCH, _source: false, sort: ['_doc'] },
   });
   try {
