@@ -30,6 +30,8 @@ export function graphProperties(
     'storage.username': cql.user,
     'storage.password': cql.password,
     'storage.write-time': '10000 ms',
+    // a busy machine needs more tries for a lock than the usual three
+    'storage.lock.retry': '10',
     'storage.cql.keyspace': 'thehive',
     'storage.cql.local-datacenter': 'datacenter1',
     'storage.cql.replication-strategy-class': 'NetworkTopologyStrategy',
