@@ -1,7 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { SkepError, toSkepError } from '../src/errors.ts';
 import { init, loadCluster } from '../src/index.ts';
-import { openLab } from './clusters/lab.ts';
+import { Lab, openLab } from './clusters/lab.ts';
+import { findRecord } from './clusters/record.ts';
 import { removeLab } from './clusters/remove.ts';
 import { labUp } from './clusters/up.ts';
 import { labEndpoints } from './load/lab-endpoints.ts';
@@ -36,7 +37,13 @@ export function registerLab(program: Command): Command {
   const lab = program
     .command('lab')
     .description('a real cluster on this machine, for trying, testing and demonstrating');
-  placed(lab.command('up').description('boot Cassandra, Elasticsearch, JanusGraph and sshd, and write a skep.yaml; its repository is made too'))
+  placed(
+    lab
+      .command('up')
+      .description(
+        'boot Cassandra, Elasticsearch, JanusGraph and sshd, and write a skep.yaml; its repository is made too',
+      ),
+  )
     .addOption(new Option('--cassandra <version>').choices(CASSANDRA_VERSIONS).default('4.1.10'))
     .addOption(new Option('--elasticsearch <version>').choices(ELASTICSEARCH_VERSIONS).default('8.19.0'))
     .action(up);
@@ -68,10 +75,23 @@ function placed(command: Command): Command {
 
 async function up(options: UpOptions): Promise<void> {
   const { json, ...rest } = options;
-  const lab = await interruptible((signal) => labUp({ ...rest, onProgress: progress(), signal }));
+  const running = await healthyLab(options);
+  if (running !== undefined) process.stderr.write('this lab is up already; `skep lab down` ends it\n');
+  const lab = running ?? (await interruptible((signal) => labUp({ ...rest, onProgress: progress(), signal })));
   await init(await loadCluster({ file: lab.config }));
   if (json) printJson(lab.record);
   else process.stdout.write(`skep.yaml: ${lab.config}\nlab.json: ${lab.record.root}/lab.json\n`);
+}
+
+/** The lab that is up in that folder, when it is of those versions and all its services are ready. */
+async function healthyLab(options: UpOptions): Promise<Lab | undefined> {
+  const record = await findRecord(layoutOf(options).root);
+  if (record === undefined) return undefined;
+  const { cassandra, elasticsearch } = record.versions;
+  if (cassandra !== options.cassandra || elasticsearch !== options.elasticsearch) return undefined;
+  const lab = new Lab(record);
+  const states = await Promise.all(lab.services().map((service) => service.state()));
+  return states.every((state) => state === 'ready') ? lab : undefined;
 }
 
 async function status(options: PlaceOptions): Promise<void> {

@@ -39,7 +39,8 @@ export async function makeCertificates(layout: LabLayout, tools: Record<Tool, st
   // it holds only the public certificate of the CA: the password protects nothing
   const trustStorePassword = 'changeit';
   await runTool([
-    ...[tools.keytool, '-importcert', '-noprompt', '-alias', 'ca', '-file', at('ca.crt')],
+    // without the option it would leave a folder among the system's temporary files
+    ...[tools.keytool, '-J-XX:-UsePerfData', '-importcert', '-noprompt', '-alias', 'ca', '-file', at('ca.crt')],
     ...['-keystore', at('truststore.p12'), '-storetype', 'PKCS12', '-storepass', trustStorePassword],
   ]);
   return {

@@ -164,7 +164,7 @@ export function nodetoolScript(node: NodeLayout, java: string, jars: string): st
     '-Xmx128m',
     '-XX:+UseSerialGC',
     '-XX:TieredStopAtLevel=1',
-    '-XX:+PerfDisableSharedMem',
+    '-XX:-UsePerfData',
     ...cassandraModuleOptions(),
     `-Dcassandra.storagedir=${at.temporary}`,
     `-Djava.io.tmpdir=${at.temporary}`,

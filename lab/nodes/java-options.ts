@@ -43,7 +43,7 @@ export function commonJavaOptions(heapMiB: number, temporary: string): string[] 
   return [
     `-Xms${heapMiB}m`,
     `-Xmx${heapMiB}m`,
-    '-XX:+PerfDisableSharedMem',
+    '-XX:-UsePerfData',
     // short-lived servers on few cores: the optimising compiler and parallel collectors took half of a boot's CPU time
     '-XX:+UseSerialGC',
     '-XX:TieredStopAtLevel=1',

@@ -2,7 +2,7 @@
 // ends. Files run one after the other; each begins with an empty lab.
 import path from 'node:path';
 import { inject } from 'vitest';
-import { Lab, labUp, type LabOptions, openLab } from '../../../lab/index.ts';
+import { type Lab, labUp, type LabOptions, openLab } from '../../../lab/index.ts';
 import { findRecord } from '../../../lab/clusters/record.ts';
 import { removeLab } from '../../../lab/clusters/remove.ts';
 import { freeShift } from './free-shift.ts';
