@@ -1,9 +1,9 @@
-import { link, mkdir, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { link, mkdir, opendir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { SkepError } from '../errors.ts';
 import type { Progress } from '../protocol/methods.ts';
-import type { FileEntry, Repository } from '../repository/index.ts';
+import { type FileEntry, isHalfWritten, type Repository } from '../repository/index.ts';
 import { sha256File } from './hash-file.ts';
 
 const PARALLEL = 4;
@@ -12,41 +12,35 @@ const PARALLEL = 4;
 export interface Layout {
   entry: FileEntry;
   to: string;
-  reuse?: string;
+  reuse?: readonly string[];
 }
 
 /**
  * Lays files out from a repository. A file that is there already, or was set aside, with the same content is kept or
- * linked; so this may be repeated after an interruption. Everything has reached the disk when it resolves.
+ * linked; so this may be repeated after an interruption. Everything below `roots` has reached the disk when it resolves.
  */
 export async function layOut(
   repository: Repository,
-  files: AsyncIterable<Layout> | Iterable<Layout>,
-  opts: { root: string; signal: AbortSignal; progress: (p: Progress) => void },
+  files: AsyncIterable<Layout>,
+  opts: { roots: readonly string[]; signal: AbortSignal; progress: (p: Progress) => void },
 ): Promise<{ files: number; bytes: number; reused: number }> {
   const total = { files: 0, bytes: 0, reused: 0 };
-  const folders = new Set<string>();
+  const failed = new AbortController();
+  const signal = AbortSignal.any([opts.signal, failed.signal]);
+  const folders = new Map<string, Promise<void>>();
+  const ready = (folder: string) => {
+    const making = folders.get(folder) ?? makeReady(folder);
+    folders.set(folder, making);
+    return making;
+  };
   let last = 0;
-  const iterator = (Symbol.asyncIterator in files ? files : toAsync(files))[Symbol.asyncIterator]();
+  const iterator = files[Symbol.asyncIterator]();
   const worker = async () => {
     for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
-      opts.signal.throwIfAborted();
-      const { entry, to, reuse } = next.value;
-      const folder = dirname(to);
-      if (!folders.has(folder)) {
-        await mkdir(folder, { recursive: true });
-        folders.add(folder);
-      }
-      if (await holds(to, entry, opts.signal)) total.reused++;
-      else if (reuse && (await holds(reuse, entry, opts.signal))) {
-        await link(reuse, to);
-        total.reused++;
-      } else {
-        await repository.extract(entry.object, to, {
-          signal: opts.signal,
-          ...(entry.mode === undefined ? {} : { mode: entry.mode }),
-        });
-      }
+      signal.throwIfAborted();
+      const { entry, to, reuse = [] } = next.value;
+      await ready(dirname(to));
+      if (await place(repository, entry, to, reuse, signal)) total.reused++;
       total.files++;
       total.bytes += entry.size;
       if (Date.now() - last > 250) {
@@ -55,10 +49,39 @@ export async function layOut(
       }
     }
   };
-  await mkdir(opts.root, { recursive: true });
-  await Promise.all(Array.from({ length: PARALLEL }, worker));
-  await syncFilesystem(opts.root);
+  const workers = Array.from({ length: PARALLEL }, worker);
+  for (const w of workers) w.catch((e) => failed.abort(e));
+  await Promise.allSettled(workers);
+  failed.signal.throwIfAborted();
+  for (const root of opts.roots) await syncFilesystem(root);
   return total;
+}
+
+/** True when the content was on this node already. */
+async function place(
+  repository: Repository,
+  entry: FileEntry,
+  to: string,
+  reuse: readonly string[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (await holds(to, entry, signal)) return true;
+  for (const path of reuse) {
+    if (!(await holds(path, entry, signal))) continue;
+    await rm(to, { force: true });
+    await link(path, to);
+    return true;
+  }
+  await repository.extract(entry.object, to, { signal, ...(entry.mode === undefined ? {} : { mode: entry.mode }) });
+  return false;
+}
+
+/** Makes a folder; what an interrupted run has left there half written, as large as any file, is removed. */
+async function makeReady(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for await (const e of await opendir(folder)) {
+    if (isHalfWritten(e.name)) await rm(join(folder, e.name), { force: true });
+  }
 }
 
 /** `sync -f`: one call for everything that was written to the filesystem of `path`. */
@@ -70,8 +93,4 @@ export async function syncFilesystem(path: string): Promise<void> {
 async function holds(path: string, entry: FileEntry, signal: AbortSignal): Promise<boolean> {
   const s = await stat(path).catch(() => undefined);
   return s?.size === entry.size && (await sha256File(path, signal)) === entry.object;
-}
-
-async function* toAsync<T>(items: Iterable<T>): AsyncGenerator<T> {
-  yield* items;
 }

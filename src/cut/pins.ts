@@ -2,6 +2,7 @@ import { watch, type FSWatcher } from 'node:fs';
 import { link, mkdir, readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SkepError, toSkepError } from '../errors.ts';
+import { ownFolder } from './own-folder.ts';
 import { firstToPin, segmentsOf } from './segment-name.ts';
 
 const POLL_MS = 50;
@@ -123,11 +124,9 @@ export class Pins {
   }
 }
 
-/** The folder for pins: beside the commit log, or inside it where it is a mount of its own (links cannot leave it). */
-export async function pinRoot(commitlogDir: string): Promise<string> {
-  const parent = dirname(commitlogDir);
-  const [here, above] = await Promise.all([stat(commitlogDir), stat(parent)]);
-  return join(here.dev === above.dev ? parent : commitlogDir, 'skep-pins');
+/** The folder for pins: beside the commit log, or inside it where it is a mount of its own. */
+export function pinRoot(commitlogDir: string): Promise<string> {
+  return ownFolder(commitlogDir, 'skep-pins');
 }
 
 /** Pins of runs that died without cleaning up: nobody has touched their folder for ten minutes. */

@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import {
@@ -47,15 +47,20 @@ export async function readPinned(
 
 /**
  * Writes segments that a plain start replays: only mutations at or before `T`, under ids above `above`, the clock, and
- * every segment in `folder`. `parts` is for tests that must see the proof fail.
+ * every segment in `folder` and `aside`, where the node's own have been set aside. Segments in `folder` are those of an
+ * earlier try and removed: the last of them may be cut off, which would stop the start. `parts` is for tests that must
+ * see the proof fail.
  */
 export async function writeReplay(
   segments: readonly PinnedBytes[],
-  rules: FilterRules & { above: string; folder: string; parts?: TimestampParts },
+  rules: FilterRules & { above: string; folder: string; aside?: string | undefined; parts?: TimestampParts },
   signal: AbortSignal,
 ): Promise<{ evidence: SegmentEvidence; written: string[] }> {
-  const there = segmentsOf(await readdir(rules.folder)).map((s) => s.id);
-  const floor = [BigInt(rules.above), BigInt(Date.now()), ...there].reduce((a, b) => (a > b ? a : b));
+  const there = segmentsOf(await readdir(rules.folder));
+  const before = segmentsOf(rules.aside === undefined ? [] : await namesIn(rules.aside));
+  const ids = [...there, ...before].map((s) => s.id);
+  const floor = [BigInt(rules.above), BigInt(Date.now()), ...ids].reduce((a, b) => (a > b ? a : b));
+  for (const s of there) await rm(join(rules.folder, s.name));
   const written: string[] = [];
   let id = floor;
   const stats = await filterSegments(filterInput(segments, rules, signal), {
@@ -67,6 +72,15 @@ export async function writeReplay(
     },
   });
   return { evidence: evidenceOf(stats), written };
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw e;
+  }
 }
 
 function filterInput(

@@ -81,6 +81,9 @@ export const params = {
   'files.stop': z.object({ run }),
   'files.sample': z.object({ location: path, count: z.number().int().positive() }),
 
+  /** Where what is in each folder can be set aside by renaming: below `base`, or where this node has room for it. */
+  'restore.places': z.object({ folders: z.array(path), base: path.optional() }),
+  /** Moves all but `keep` out of folders. What is in `to` already is never written over. */
   'restore.aside': z.object({ moves: z.array(z.object({ from: path, to: path, keep: z.array(z.string()) })) }),
   'restore.tree': z.object({
     repository: path,
@@ -94,8 +97,8 @@ export const params = {
   'restore.sstables': z.object({
     repository: path,
     listing,
-    /** For each table id (32 hex digits): its folder, made when absent, and where its previous files were set aside. */
-    tables: z.record(z.string(), z.object({ to: path, reuse: path.optional() })),
+    /** For each table id (32 hex digits): its folders, made when absent, and where previous files were set aside. */
+    tables: z.record(z.string(), z.object({ to: z.array(path).min(1), reuse: z.array(path) })),
   }),
   'restore.segments': z.object({
     repository: path,
@@ -105,8 +108,10 @@ export const params = {
     truncated: z.array(truncation),
     foreign: z.array(z.string()),
     to: path,
-    /** Decimal: fresh ids are greater than this, than the clock, and than every id in `to`. */
+    /** Decimal: fresh ids are greater than this, than the clock, and than every id in `to` and `aside`. */
     above: z.string(),
+    /** Where the node's own segments have been set aside. */
+    aside: path.optional(),
   }),
   'restore.remove': z.object({ folders: z.array(path) }),
 } as const;
@@ -216,6 +221,7 @@ export interface Results {
   'files.finish': Captured & { pinned: number; mismatched: string[] };
   'files.stop': null;
   'files.sample': { looked: number; mismatched: string[] };
+  'restore.places': { undo: string[] };
   'restore.aside': { moved: number };
   'restore.tree': { files: number; bytes: number; reused: number };
   'restore.sstables': { files: number; bytes: number; reused: number };

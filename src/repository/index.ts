@@ -22,6 +22,7 @@ export type { Finding, FindingHit, FindingKind, VerifyLevel, VerifyOptions, Veri
 export type { FileIdentity, HintCache, HintedObject } from './hint-cache.ts';
 export type { Lease, LeaseInfo, LeaseKind } from './lease.ts';
 export type { RunLog } from './run-log.ts';
+export { isHalfWritten } from './content/object-reader.ts';
 export { compareBytewise } from './format/order.ts';
 export { fileEntry } from './format/listing-entry.ts';
 export { newBackupId } from './format/names.ts';

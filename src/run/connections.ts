@@ -17,12 +17,16 @@ export interface Connections {
   search: Search;
 }
 
-/** Connects to everything at once; when one fails the others are closed. */
-export async function connect(cluster: ClusterConfig, signal?: AbortSignal): Promise<Connections> {
+/** Connects to everything at once, to CQL unless told not to; when one fails the others are closed. */
+export async function connect(
+  cluster: ClusterConfig,
+  signal?: AbortSignal,
+  o: { cql: boolean } = { cql: true },
+): Promise<Connections> {
   const agents = await openAgents(cluster, signal);
   let cql: CqlSessions | undefined;
   try {
-    cql = await openCqlSessions(cluster);
+    cql = o.cql ? await openCqlSessions(cluster) : new Map();
     return { cluster, agents, cql, search: await openSearch(cluster) };
   } catch (e) {
     if (cql) await closeCqlSessions(cql);

@@ -21,14 +21,28 @@ export function stateFolder(env: NodeJS.ProcessEnv = process.env): string {
   return env.SKEP_STATE ?? join(env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'skep');
 }
 
+/** Where the journal of a cluster's newest restore is. */
+export function journalFile(folder: string, cluster: string): string {
+  return join(folder, `restore-${cluster}.json`);
+}
+
+/** The backup whose restore into this cluster was begun and has not ended; undefined when there is none. */
+export async function unfinishedRestore(folder: string, cluster: string): Promise<string | undefined> {
+  const state = await read(journalFile(folder, cluster));
+  return state && !state.finished ? state.backup : undefined;
+}
+
 /** What a restore has done, on disk before the next step begins: a killed restore goes on where it stopped. */
 export class Journal {
+  /** True when an earlier run has taken steps of this restore. */
+  readonly resumed: boolean;
   readonly #file: string;
   #state: State;
 
   private constructor(file: string, state: State) {
     this.#file = file;
     this.#state = state;
+    this.resumed = state.done.length > 0;
   }
 
   /**
@@ -36,7 +50,7 @@ export class Journal {
    * `restore-failed`: the cluster is between two states.
    */
   static async open(o: { folder: string; cluster: string; backup: string; run: string }): Promise<Journal> {
-    const file = join(o.folder, `restore-${o.cluster}.json`);
+    const file = journalFile(o.folder, o.cluster);
     const old = await read(file);
     if (old && !old.finished) {
       if (old.backup !== o.backup) {
@@ -56,10 +70,6 @@ export class Journal {
     return this.#state.run;
   }
 
-  get resumed(): boolean {
-    return this.#state.done.length > 0;
-  }
-
   fact(name: string): unknown {
     return this.#state.facts[name];
   }
@@ -75,6 +85,12 @@ export class Journal {
 
   async markDone(step: string): Promise<void> {
     this.#state.done.push(step);
+    await this.#save();
+  }
+
+  /** These steps must be taken again: what they did is no longer so. */
+  async forget(...steps: string[]): Promise<void> {
+    this.#state.done = this.#state.done.filter((s) => !steps.includes(s));
     await this.#save();
   }
 

@@ -1,39 +1,26 @@
-import { dirname, join } from 'node:path';
-import type { TopologyNode } from '../discovery/topology.ts';
+import { join } from 'node:path';
 import { tableFolder } from '../drivers/cassandra/snapshot-files.ts';
-import { SkepError } from '../errors.ts';
 import { onCassandraNodes } from './connections.ts';
+import { placesOf } from './restore-places.ts';
 import { listingOf, type RestoreWork } from './restore-work.ts';
 
-/** Where a node keeps the state before a restore: on the filesystem of the data, unless the configuration says where. */
-function undoFolder(w: RestoreWork, node: TopologyNode): string {
-  const base = w.c.cluster.restore.undo_folder ?? join(dirname(node.dataDirs[0] as string), 'skep-undo');
-  return join(base, w.journal.run, node.name);
-}
+/** Folders of skep itself that may be inside a folder of Cassandra. */
+const OWN = ['skep-pins', 'skep-undo'];
 
-function nodeOfBackup(w: RestoreWork, name: string): TopologyNode {
-  const node = w.details.topology.nodes.find((n) => n.name === name);
-  if (!node) throw new SkepError('topology-mismatch', `the backup has no node ${name}`);
-  return node;
-}
-
-/** Moves what the restore replaces into the undo folder; snapshots stay where they are. Every node is stopped. */
+/** Moves what the restore replaces into the undo folders; snapshots stay where they are. Every node is stopped. */
 export async function setCassandraAside(w: RestoreWork): Promise<void> {
   const { keyspace, tables } = w.details.topology;
   await onCassandraNodes(w.c, async (agent, name) => {
-    const node = nodeOfBackup(w, name);
-    const undo = undoFolder(w, node);
+    const { data, commitlog, others } = placesOf(w.journal, name);
     const moves = [
-      ...node.dataDirs.flatMap((dir, i) =>
+      ...data.flatMap(({ folder, undo }) =>
         tables.map((t) => ({
-          from: join(dir, keyspace, tableFolder(t)),
-          to: join(undo, `data${i}`, tableFolder(t)),
+          from: join(folder, keyspace, tableFolder(t)),
+          to: join(undo, tableFolder(t)),
           keep: ['snapshots', 'backups'],
         })),
       ),
-      { from: node.commitlogDir, to: join(undo, 'commitlog'), keep: ['skep-pins'] },
-      { from: node.hintsDir, to: join(undo, 'hints'), keep: [] },
-      { from: node.savedCachesDir, to: join(undo, 'saved_caches'), keep: [] },
+      ...[commitlog, ...others].map(({ folder, undo }) => ({ from: folder, to: undo, keep: OWN })),
     ];
     await agent.call('restore.aside', { moves }, { signal: w.signal });
   });
@@ -44,10 +31,9 @@ export async function layOutCassandra(w: RestoreWork): Promise<void> {
   const { details, signal, emit } = w;
   const { keyspace, tables } = details.topology;
   await onCassandraNodes(w.c, async (agent, name) => {
-    const node = nodeOfBackup(w, name);
+    const { data, commitlog } = placesOf(w.journal, name);
     const listing = listingOf(w, 'cassandra', name);
     const repository = w.c.cluster.repository;
-    const [dir] = node.dataDirs as [string, ...string[]];
     await agent.call(
       'restore.sstables',
       {
@@ -56,7 +42,10 @@ export async function layOutCassandra(w: RestoreWork): Promise<void> {
         tables: Object.fromEntries(
           tables.map((t) => [
             t.id,
-            { to: join(dir, keyspace, tableFolder(t)), reuse: join(undoFolder(w, node), 'data0', tableFolder(t)) },
+            {
+              to: data.map(({ folder }) => join(folder, keyspace, tableFolder(t))),
+              reuse: data.map(({ undo }) => join(undo, tableFolder(t))),
+            },
           ]),
         ),
       },
@@ -84,7 +73,8 @@ export async function layOutCassandra(w: RestoreWork): Promise<void> {
         schema: details.schema.rows,
         truncated: details.cut.truncated[name] ?? [],
         foreign: details.schema.foreign,
-        to: node.commitlogDir,
+        to: commitlog.folder,
+        aside: commitlog.undo,
         above: String(ids.reduce((a, b) => (a > b ? a : b), 0n)),
       },
       { signal },

@@ -1,14 +1,18 @@
 import { discover } from '../discovery/discover.ts';
 import { SkepError } from '../errors.ts';
 import { agentOf } from './connections.ts';
+import { findPlaces, type Places } from './restore-places.ts';
 import type { RestoreWork } from './restore-work.ts';
 import { cassandraNodes } from '../config/load.ts';
 
 /** Part of a filesystem that must stay free. */
 const RESERVE = 0.05;
 
-/** Refuses a restore into a cluster that is not the backup's, that is too old, or that has no room for it. */
-export async function checkFits(w: RestoreWork): Promise<void> {
+/**
+ * Refuses a restore into a cluster that is not the backup's, that is too old, or that has no room for it. Gives the
+ * folders of its nodes.
+ */
+export async function checkFits(w: RestoreWork): Promise<Places> {
   const { c, details } = w;
   const wanted = details.topology.nodes;
   const names = cassandraNodes(c.cluster).map((n) => n.name);
@@ -34,20 +38,48 @@ export async function checkFits(w: RestoreWork): Promise<void> {
       );
     }
     const part = w.parts.find((p) => p.node === n.name && p.store === 'cassandra');
-    await checkSpace(w, n.name, now.dataDirs[0] as string, part?.bytes ?? 0);
+    // SSTables are spread evenly over the data folders.
+    await checkSpace(w, n.name, now.dataDirs, part?.bytes ?? 0);
   }
   const { files, elasticsearch } = c.cluster;
-  await checkSpace(w, files.node, files.location, sizeOf(w, 'files'));
-  await checkSpace(w, elasticsearch.staging.node, elasticsearch.staging.location, sizeOf(w, 'elasticsearch'));
+  await checkSpace(w, files.node, [files.location], sizeOf(w, 'files'));
+  await checkSpace(w, elasticsearch.staging.node, [elasticsearch.staging.location], sizeOf(w, 'elasticsearch'));
+  checkAuditTimes(w);
+  return findPlaces(c, live, w.journal.run);
 }
 
-async function checkSpace(w: RestoreWork, node: string, path: string, bytes: number): Promise<void> {
-  const { space } = await agentOf(w.c.agents, node).call('node.facts', { paths: [path] });
-  const s = space[0];
-  if (!s || s.freeBytes - s.totalBytes * RESERVE >= bytes) return;
-  throw new SkepError('no-space', `${path} on ${node} has ${s.freeBytes} bytes free, the restore needs ${bytes}`, {
-    context: { node, path, free: s.freeBytes, needed: bytes },
-  });
+async function checkSpace(w: RestoreWork, node: string, paths: readonly string[], bytes: number): Promise<void> {
+  const { space } = await agentOf(w.c.agents, node).call('node.facts', { paths: [...paths] });
+  for (const s of space) {
+    const sharing = space.filter((x) => x.device === s.device).length;
+    const needed = Math.ceil((bytes * sharing) / paths.length);
+    if (s.freeBytes - s.totalBytes * RESERVE >= needed) continue;
+    throw new SkepError('no-space', `${s.path} on ${node} has ${s.freeBytes} bytes free, the restore needs ${needed}`, {
+      context: { node, path: s.path, free: s.freeBytes, needed },
+    });
+  }
+}
+
+/** Without the field no audit entry would be found to be later than `T`, and all of them would stay. */
+function checkAuditTimes(w: RestoreWork): void {
+  const field = w.c.cluster.elasticsearch.audits_time_field;
+  for (const index of w.details.search.audits) {
+    if (index.docs === 0 || hasField(index.mappings, field)) continue;
+    throw new SkepError('config-invalid', `${index.name} has no field ${field}: entries after T would not be found`, {
+      hint: 'Set `elasticsearch.audits_time_field` in skep.yaml to the field with the time of an audit entry.',
+      context: { index: index.name, field },
+    });
+  }
+}
+
+function hasField(mappings: Record<string, unknown>, field: string): boolean {
+  const at = field
+    .split('.')
+    .reduce<unknown>(
+      (node, name) => (node as { properties?: Record<string, unknown> } | undefined)?.properties?.[name],
+      mappings,
+    );
+  return at !== undefined;
 }
 
 function sizeOf(w: RestoreWork, store: string): number {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { planSchema, splitStatements } from '../drivers/cassandra/schema-diff.ts';
 import { describeKeyspace } from '../drivers/cassandra/schema.ts';
-import { nodetool, snapshotArgs } from '../drivers/cassandra/nodetool.ts';
+import { clearSnapshotArgs, nodetool, snapshotArgs } from '../drivers/cassandra/nodetool.ts';
 import { SkepError } from '../errors.ts';
 import type { Connections } from './connections.ts';
 import { onCassandraNodes } from './connections.ts';
@@ -35,16 +35,18 @@ export async function restoreSchema(c: Connections, details: Details, signal: Ab
   }
 }
 
-/** Flushed hard links of what is there now, kept until the restore is confirmed; nothing when there is no keyspace. */
-export async function snapshotForUndo(c: Connections, tag: string, signal: AbortSignal): Promise<boolean> {
+/**
+ * Flushed hard links of what is there now, kept until the restore is confirmed; nothing when there is no keyspace. One
+ * that an interrupted try has left may hold only some of the tables: nothing was changed since, so it is taken anew.
+ */
+export async function snapshotForUndo(c: Connections, tag: string, signal: AbortSignal): Promise<void> {
   const { keyspace } = c.cluster.cassandra;
-  if ((await describeKeyspace(anyCql(c), keyspace)).length === 0) return false;
+  if ((await describeKeyspace(anyCql(c), keyspace)).length === 0) return;
   await onCassandraNodes(c, async (agent) => {
     const snapshots = await nodetool(agent, c.cluster, ['listsnapshots'], { signal });
-    if (snapshots.split(/\s+/).includes(tag)) return;
+    if (snapshots.split(/\s+/).includes(tag)) await nodetool(agent, c.cluster, clearSnapshotArgs(tag, keyspace));
     await nodetool(agent, c.cluster, snapshotArgs(tag, keyspace, undefined), { signal, timeoutMs: 600_000 });
   });
-  return true;
 }
 
 export async function raiseGrace(c: Connections, details: Details, signal: AbortSignal): Promise<void> {

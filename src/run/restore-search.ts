@@ -15,18 +15,21 @@ const BESIDE = 'skep-restored-';
 /** Settings that belong to one index as an object, or that Elasticsearch sets itself. */
 const LIFECYCLE = ['index.lifecycle.*'];
 
-/** A snapshot of what is there now, into a repository of its own that is kept for undo. May be repeated. */
-export async function snapshotSearchForUndo(c: Connections, run: string, signal: AbortSignal): Promise<boolean> {
+/**
+ * A snapshot of what is there now, into a repository of its own that is kept for undo. Gives the names of the indices.
+ * May be repeated.
+ */
+export async function snapshotSearchForUndo(c: Connections, run: string, signal: AbortSignal): Promise<string[]> {
   const { index, audits, staging } = c.cluster.elasticsearch;
   const live = [...(await readIndices(c.search, index)), ...(await readIndices(c.search, audits))].map((i) => i.name);
-  if (live.length === 0) return false;
+  if (live.length === 0) return live;
   const name = repositoryName('undo', run);
   await registerRepository(c.search, name, `${staging.location}/undo-${run}`);
   // A name of its own for each try: an interrupted one may be half there.
   const snapshot = `undo-${Date.now()}`;
   await startSnapshot(c.search, name, snapshot, live);
   await awaitSnapshot(c.search, name, snapshot, live, { signal });
-  return true;
+  return live;
 }
 
 /** Folder below the staging folder into which the backup's snapshot is laid out. */
@@ -36,10 +39,15 @@ export function restoreFolder(c: Connections, run: string): string {
 
 /**
  * Restores the indices beside the old ones, counts them, and only then swaps; then the audit log under its own names.
- * The files have been laid out in `restoreFolder`. May be repeated.
+ * The files have been laid out in `restoreFolder`; `kept` are the indices of the undo snapshot. May be repeated.
  */
-export async function restoreSearch(c: Connections, details: Details, run: string, signal: AbortSignal): Promise<void> {
+export async function restoreSearch(
+  c: Connections,
+  details: Details,
+  o: { run: string; kept: readonly string[]; signal: AbortSignal },
+): Promise<void> {
   const { search } = c;
+  const { run, kept, signal } = o;
   const repository = repositoryName('restore', run);
   await registerRepository(search, repository, restoreFolder(c, run), { readonly: true });
   const { snapshot, indices, audits, templates, policies } = details.search;
@@ -52,8 +60,30 @@ export async function restoreSearch(c: Connections, details: Details, run: strin
     await search.request('PUT', `/${path}/${encodeURIComponent(name)}`, { body: template });
   }
   for (const index of indices) await swapIn(search, repository, snapshot, index, signal);
+  await removeLater(search, c.cluster.elasticsearch.index, indices, kept);
+  // Before the older ones come back: of the indices behind an alias only one can be the one that is written to.
+  await removeLater(search, c.cluster.elasticsearch.audits, audits, kept);
   for (const index of audits) await restoreAudits(search, repository, snapshot, index, signal);
   await unregisterRepository(search, repository);
+}
+
+/** Removes indices that were made after the backup (a rollover, a new index): they lie in the undo snapshot. */
+async function removeLater(
+  search: Search,
+  pattern: string,
+  wanted: readonly IndexState[],
+  kept: readonly string[],
+): Promise<void> {
+  for (const { name } of await readIndices(search, pattern)) {
+    if (wanted.some((i) => i.name === name)) continue;
+    if (!kept.includes(name)) {
+      throw new SkepError('restore-failed', `index ${name} was made while the restore was running`, {
+        hint: 'Stop what writes to Elasticsearch and remove that index, then run the same `skep restore`.',
+        context: { index: name },
+      });
+    }
+    await remove(search, name);
+  }
 }
 
 async function swapIn(

@@ -1,27 +1,22 @@
-import { appendFile, mkdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ClusterConfig } from '../config/schema.ts';
-import { closeCqlSessions, discover, openCqlSessions } from '../discovery/discover.ts';
-import { nodetool } from '../drivers/cassandra/nodetool.ts';
-import { trimAudits } from '../drivers/elasticsearch/trim-audits.ts';
-import { UNDO_FOLDER } from '../drivers/files/walk.ts';
 import { SkepError, toSkepError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { newBackupId, type VerifyLevel } from '../repository/index.ts';
+import { mayBeDown } from './cassandra-life.ts';
 import { Cleanup } from './cleanup.ts';
-import { agentOf, connect, disconnect, onCassandraNodes } from './connections.ts';
-import { type Details, parseDetails } from './details.ts';
+import { connect, disconnect } from './connections.ts';
+import { parseDetails } from './details.ts';
 import { resolveId } from './inspect.ts';
 import { Journal, stateFolder } from './journal.ts';
 import { openOwnRepository } from './open-repository.ts';
-import { listingOf, type RestoreWork } from './restore-work.ts';
-import { reconcileIndex, type ReconcileResult } from './reconcile-index.ts';
+import { takeLock } from './process-lock.ts';
+import type { ReconcileResult } from './reconcile-index.ts';
 import { checkFits, planRestore } from './restore-plan.ts';
-import { layOutCassandra, setCassandraAside } from './restore-cassandra.ts';
-import { lowerGrace, raiseGrace, restoreSchema, snapshotForUndo } from './restore-schema.ts';
-import { restoreFolder, restoreLifecycle, restoreSearch, snapshotSearchForUndo } from './restore-search.ts';
-import { nodesOf, startService, stopService } from './services.ts';
+import { notePlaces } from './restore-places.ts';
+import { restoreSteps } from './restore-steps.ts';
+import type { RestoreWork } from './restore-work.ts';
 import { stage } from './stage.ts';
 
 export interface RestoreOptions {
@@ -58,23 +53,30 @@ export async function restore(cluster: ClusterConfig, o: RestoreOptions): Promis
   const backup = await resolveId(cluster, o.id);
   const manifest = await repository.readManifest(backup);
   const details = parseDetails(manifest.details, backup);
+  const cleanup = new Cleanup();
+  if (!o.dryRun) await lockRestore(cluster.name, cleanup);
   const journal = await Journal.open({ folder: stateFolder(), cluster: cluster.name, backup, run: newBackupId() });
   const log = repository.runLog(journal.run);
   const emit: Emit = (event) => {
     if (event.type !== 'progress') log.write({ at: new Date().toISOString(), ...event });
     o.emit(event);
   };
-  const cleanup = new Cleanup();
   emit({ type: 'run-started', command: 'restore', run: journal.run, cluster: cluster.name });
   try {
-    const c = await connect(cluster, o.signal);
+    const down = mayBeDown(journal);
+    const c = await connect(cluster, o.signal, { cql: !down });
     cleanup.add('connections', () => disconnect(c));
     const w: RestoreWork = { c, backup, parts: manifest.parts, details, journal, signal: o.signal, emit };
-    await checkFits(w);
+    // Later, what the cluster is and how much room there is tells only how far the restore has come.
+    const isFresh = !down && !journal.isDone('start-cassandra');
+    const places = isFresh ? await checkFits(w) : undefined;
     if (o.dryRun) {
       emit({ type: 'plan', steps: planRestore(w) });
       return undefined;
     }
+    // Before it is read, so that no prune takes what is about to be found whole.
+    const lease = await repository.acquireLease('read', { run: journal.run, host: hostname(), pid: process.pid });
+    cleanup.add('lease', () => lease.release());
     await stage(emit, 'verify', 'verifying the backup', async () => {
       const report = await repository.verify({ ids: [backup], level: o.verify ?? 'data', signal: o.signal });
       if (report.ok) return;
@@ -82,9 +84,8 @@ export async function restore(cluster: ClusterConfig, o: RestoreOptions): Promis
         context: { findings: report.findings.slice(0, 20) },
       });
     });
-    const lease = await repository.acquireLease('read', { run: journal.run, host: 'restore', pid: process.pid });
-    cleanup.add('lease', () => lease.release());
-    const { index, audits } = await steps(w);
+    if (places) await notePlaces(journal, places);
+    const { index, audits } = await restoreSteps(w);
     await journal.finish();
     return {
       run: journal.run,
@@ -106,168 +107,14 @@ export async function restore(cluster: ClusterConfig, o: RestoreOptions): Promis
   }
 }
 
-async function steps(w: RestoreWork): Promise<{ index: ReconcileResult; audits: { count: number; file: string } }> {
-  const { c, details, journal, signal, emit } = w;
-  const { run } = journal;
-  const step = async (name: string, text: string, work: () => Promise<unknown>) => {
-    if (journal.isDone(name)) return;
-    signal.throwIfAborted();
-    await stage(emit, name, text, work);
-    await journal.markDone(name);
-  };
-  const everywhere = (service: 'cassandra' | 'thehive', act: typeof startService) =>
-    Promise.all(nodesOf(c.cluster, service).map((n) => act(c, n.name, service, signal)));
-
-  await step('stop-thehive', 'stopping TheHive', () => everywhere('thehive', stopService));
-  await step('undo-elasticsearch', 'keeping what Elasticsearch has now', () => snapshotSearchForUndo(c, run, signal));
-  await step('undo-cassandra', 'keeping what Cassandra has now', () => snapshotForUndo(c, `skep-undo-${run}`, signal));
-  await step('schema', 'bringing the schema to the backup', () => restoreSchema(c, details, signal));
-  await step('grace', 'raising gc_grace_seconds until the repair', () => raiseGrace(c, details, signal));
-  await step('drain', 'draining every Cassandra node', () =>
-    onCassandraNodes(c, (agent) => nodetool(agent, c.cluster, ['drain'], { signal, timeoutMs: 600_000 })),
-  );
-  await step('stop-cassandra', 'stopping Cassandra everywhere', () => everywhere('cassandra', stopService));
-  await step('aside-cassandra', 'setting the old tables, commit logs, hints and caches aside', () =>
-    setCassandraAside(w),
-  );
-  await step('cassandra', 'laying out tables and filtered commit logs', () => layOutCassandra(w));
-  await step('files', 'laying out the attachments', () => layOutFiles(w));
-  await step('elasticsearch-files', 'laying out the Elasticsearch snapshot', () => layOutSearch(w));
-  await step('start-cassandra', 'starting Cassandra: it replays the commit logs', async () => {
-    await everywhere('cassandra', startService);
-    await renewCql(w);
-  });
-  if (journal.resumed) await renewCql(w);
-  await step('verify-cassandra', 'checking schema and nodes', () => checkRing(w));
-  await step('elasticsearch', 'restoring the indices', async () => {
-    await restoreSearch(c, details, run, signal);
-    const { staging } = c.cluster.elasticsearch;
-    await agentOf(c.agents, staging.node).call('restore.remove', { folders: [restoreFolder(c, run)] });
-  });
-  if (c.cluster.restore.repair) {
-    await step('repair', 'full repair, node after node', async () => {
-      for (const n of nodesOf(c.cluster, 'cassandra')) {
-        const args = ['repair', '--full', '-pr', '--', details.topology.keyspace];
-        await nodetool(agentOf(c.agents, n.name), c.cluster, args, { signal, timeoutMs: 7 * 24 * 3_600_000 });
-      }
-    });
-    await step('grace-back', 'putting gc_grace_seconds back', () => lowerGrace(c, details, signal));
-  } else {
-    emit({
-      type: 'warning',
-      text: 'no repair was made: gc_grace_seconds stays high until you run `nodetool repair --full` and put it back',
+/** Two restores at once would each undo what the other does, by one journal. */
+async function lockRestore(cluster: string, cleanup: Cleanup): Promise<void> {
+  const lock = await takeLock(join(stateFolder(), `restore-${cluster}.lock`));
+  if ('holder' in lock) {
+    throw new SkepError('locked', `a restore of ${cluster} is running (process ${lock.holder.pid})`, {
+      hint: 'Wait for it, or stop it; then run the same `skep restore`: it goes on where that one stopped.',
+      context: { pid: lock.holder.pid },
     });
   }
-  const audits = { count: 0, file: join(stateFolder(), `audits-after-${run}.ndjson`) };
-  await step('audits', 'setting audit entries after T aside', async () => {
-    await mkdir(stateFolder(), { recursive: true, mode: 0o700 });
-    for (const index of details.search.audits) {
-      audits.count += await trimAudits(
-        c.search,
-        index.name,
-        c.cluster.elasticsearch.audits_time_field,
-        BigInt(details.cut.T),
-        (entries) => appendFile(audits.file, entries.map((e) => `${JSON.stringify(e)}\n`).join(''), { mode: 0o600 }),
-      );
-    }
-    await journal.setFact('audits', audits.count);
-  });
-  audits.count = Number(journal.fact('audits') ?? 0);
-  await step('start-thehive', 'starting TheHive for its index', () => everywhere('thehive', startService));
-  await step('index', 'making the index follow the graph', async () => {
-    await journal.setFact('index', { ...(await reconcileIndex(c, details, signal)) });
-  });
-  await step('lifecycle', 'putting lifecycle settings back', () => restoreLifecycle(c, details));
-  return { index: journal.fact('index') as ReconcileResult, audits };
-}
-
-async function layOutFiles(w: RestoreWork): Promise<void> {
-  const { location, node } = w.c.cluster.files;
-  const agent = agentOf(w.c.agents, node);
-  const listing = listingOf(w, 'files');
-  const aside = join(location, UNDO_FOLDER, w.journal.run);
-  if (!w.journal.isDone('files-aside')) {
-    await agent.call('restore.aside', { moves: [{ from: location, to: aside, keep: [UNDO_FOLDER] }] });
-    await w.journal.markDone('files-aside');
-  }
-  await agent.call(
-    'restore.tree',
-    { repository: w.c.cluster.repository, listing, prefix: '', to: location, reuse: aside },
-    {
-      signal: w.signal,
-      onProgress: (p) =>
-        w.emit({
-          type: 'progress',
-          node,
-          store: 'files',
-          stage: 'lay out',
-          ...p,
-          totalFiles: listing.files,
-          totalBytes: listing.bytes,
-        }),
-    },
-  );
-}
-
-async function layOutSearch(w: RestoreWork): Promise<void> {
-  const { node } = w.c.cluster.elasticsearch.staging;
-  const listing = listingOf(w, 'elasticsearch');
-  await agentOf(w.c.agents, node).call(
-    'restore.tree',
-    { repository: w.c.cluster.repository, listing, prefix: '', to: restoreFolder(w.c, w.journal.run) },
-    {
-      signal: w.signal,
-      onProgress: (p) =>
-        w.emit({
-          type: 'progress',
-          node,
-          store: 'elasticsearch',
-          stage: 'lay out',
-          ...p,
-          totalFiles: listing.files,
-          totalBytes: listing.bytes,
-        }),
-    },
-  );
-}
-
-/** Connects to CQL anew after a restart; waits until every node answers and is up. */
-async function renewCql(w: RestoreWork): Promise<void> {
-  const deadline = Date.now() + 600_000;
-  for (;;) {
-    try {
-      const fresh = await openCqlSessions(w.c.cluster);
-      await closeCqlSessions(w.c.cql);
-      w.c.cql = fresh;
-      return;
-    } catch (e) {
-      if (Date.now() > deadline || (e instanceof SkepError && e.code === 'cql-credentials')) throw e;
-      await delay(1000, undefined, { signal: w.signal });
-    }
-  }
-}
-
-/** Every node is there again under its own host id, and all agree on the schema. */
-async function checkRing(w: RestoreWork): Promise<void> {
-  const now = await discover(w.c.cluster, w.c.cql);
-  const ids = (t: Details['topology']) =>
-    t.nodes
-      .map((n) => n.hostId)
-      .sort()
-      .join();
-  if (ids(now) !== ids(w.details.topology)) {
-    throw new SkepError('topology-mismatch', 'the nodes came back under other host ids than the backup has');
-  }
-  const wanted = w.details.topology.tables
-    .map((t) => `${t.name}-${t.id}`)
-    .sort()
-    .join();
-  if (
-    now.tables
-      .map((t) => `${t.name}-${t.id}`)
-      .sort()
-      .join() !== wanted
-  ) {
-    throw new SkepError('restore-failed', 'the tables are not those of the backup after the start');
-  }
+  cleanup.add('lock', () => lock.release());
 }

@@ -1,5 +1,6 @@
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { ownFolder } from '../../cut/own-folder.ts';
 import { type PinnedBytes, writeReplay } from '../../cut/segment-evidence.ts';
 import { SkepError } from '../../errors.ts';
 import type { Parsed } from '../../protocol/methods.ts';
@@ -7,23 +8,24 @@ import { type FileEntry, openRepository, type Repository } from '../../repositor
 import type { MethodHandlers } from '../handlers.ts';
 import { type Layout, layOut, syncFilesystem } from '../lay-out.ts';
 
+/** The folder in which the state before a restore is kept. */
+const UNDO = 'skep-undo';
+
 export const restoreHandlers = {
+  async 'restore.places'(p) {
+    const undo: string[] = [];
+    for (const folder of p.folders) undo.push(await undoRoot(folder, p.base));
+    return { undo };
+  },
+
   async 'restore.aside'(p) {
     let moved = 0;
     for (const m of p.moves) {
-      const names = await readdir(m.from).catch((e) => {
-        if (e.code === 'ENOENT') return [] as string[];
-        throw e;
-      });
       const keep = new Set(m.keep);
-      const moving = names.filter((n) => !keep.has(n));
-      if (moving.length === 0) continue;
-      await mkdir(m.to, { recursive: true });
-      for (const name of moving) {
-        await moveAside(join(m.from, name), join(m.to, name));
-        moved++;
-      }
-      await syncFilesystem(m.to);
+      const moving = (await namesIn(m.from)).filter((n) => !keep.has(n));
+      for (const name of moving) await moveAside(join(m.from, name), m.to, name);
+      moved += moving.length;
+      if (moving.length > 0) await syncFilesystem(m.from);
     }
     return { moved };
   },
@@ -32,9 +34,10 @@ export const restoreHandlers = {
     const repository = await openRepository(p.repository);
     const files = layouts(repository, p.listing.root, p.prefix, (path) => ({
       to: join(p.to, path),
-      ...(p.reuse ? { reuse: join(p.reuse, path) } : {}),
+      ...(p.reuse ? { reuse: [join(p.reuse, path)] } : {}),
     }));
-    return layOut(repository, files, { root: p.to, signal, progress });
+    await mkdir(p.to, { recursive: true });
+    return layOut(repository, files, { roots: [p.to], signal, progress });
   },
 
   async 'restore.sstables'(p, { signal, progress }) {
@@ -45,12 +48,11 @@ export const restoreHandlers = {
       if (!table || !rest) {
         throw new SkepError('manifest-damaged', `the listing has ${path}, which belongs to no table of the backup`);
       }
-      return { to: join(table.to, rest), ...(table.reuse ? { reuse: join(table.reuse, rest) } : {}) };
+      return { to: join(folderFor(rest, table.to), rest), reuse: table.reuse.map((folder) => join(folder, rest)) };
     });
-    const first = Object.values(p.tables)[0];
-    if (!first) return { files: 0, bytes: 0, reused: 0 };
-    for (const t of Object.values(p.tables)) await mkdir(t.to, { recursive: true });
-    return layOut(repository, files, { root: dirname(first.to), signal, progress });
+    const roots = [...new Set(Object.values(p.tables).flatMap((t) => t.to))];
+    for (const folder of roots) await mkdir(folder, { recursive: true });
+    return layOut(repository, files, { roots, signal, progress });
   },
 
   async 'restore.segments'(p, { signal }) {
@@ -90,9 +92,52 @@ async function* layouts(
   }
 }
 
-async function moveAside(from: string, to: string): Promise<void> {
+/** Below `base`, which must be on the folder's filesystem, or near the folder. */
+async function undoRoot(folder: string, base: string | undefined): Promise<string> {
+  const there = await nearest(folder);
+  if (base !== undefined) {
+    const [a, b] = await Promise.all([stat(there), stat(await nearest(base))]);
+    if (a.dev === b.dev) return base;
+    throw new SkepError('config-invalid', `restore.undo_folder ${base} is not on the filesystem of ${folder}`, {
+      hint: 'Leave `restore.undo_folder` out: the previous state is then kept beside each folder.',
+    });
+  }
+  const root = there === folder ? await ownFolder(folder, UNDO) : join(there, UNDO);
+  // Cassandra looks at every SSTable below a data folder when it starts, but not into folders of this name.
+  return dirname(root) === folder ? join(root, 'backups') : root;
+}
+
+/** The folder itself, or the first one above it that is there. */
+async function nearest(path: string): Promise<string> {
+  for (let at = path; ; at = dirname(at)) {
+    if (at === '/' || (await stat(at).catch(() => undefined))) return at;
+  }
+}
+
+/** All components of an SSTable have the same folder, also when they are laid out again. */
+function folderFor(path: string, folders: readonly string[]): string {
+  const sstable = path.replace(/[^/]*$/, (name) => name.split('-').slice(0, 3).join('-'));
+  let n = 0;
+  for (const ch of sstable) n = (n * 31 + (ch.codePointAt(0) as number)) % 1_000_003;
+  return folders[n % folders.length] as string;
+}
+
+async function namesIn(folder: string): Promise<string[]> {
   try {
-    await rename(from, to);
+    return await readdir(folder);
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw e;
+  }
+}
+
+/** What was set aside before keeps its place: a server that was started meanwhile makes files of the same names anew. */
+async function moveAside(from: string, folder: string, name: string): Promise<void> {
+  let to = folder;
+  for (let n = 2; await lstat(join(to, name)).catch(() => undefined); n++) to = `${folder}.${n}`;
+  await mkdir(to, { recursive: true });
+  try {
+    await rename(from, join(to, name));
   } catch (e) {
     const code = (e as NodeJS.ErrnoException).code;
     if (code === 'EXDEV') {

@@ -32,6 +32,11 @@ export async function readObject(
   return Readable.from(plainChunks(backend, name, encoding, options.signal), { objectMode: false });
 }
 
+/** Whether a file's name is one that `extract` gives to what it has not yet written in full. */
+export function isHalfWritten(name: string): boolean {
+  return /^\..+\.[0-9a-f]{12}\.skep$/.test(name);
+}
+
 /** See `Repository.extract`. */
 export async function extractObject(
   backend: Backend,
