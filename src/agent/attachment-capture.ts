@@ -3,8 +3,9 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AttachmentWatch, type Seen } from '../drivers/files/attachment-watch.ts';
 import { promisedHash } from '../drivers/files/walk.ts';
-import { SkepError } from '../errors.ts';
+import { SkepError, toSkepError } from '../errors.ts';
 import type { Captured, Progress } from '../protocol/methods.ts';
+import { compareBytewise } from '../repository/format/order.ts';
 import type { FileEntry } from '../repository/index.ts';
 import type { Session, Store } from './session.ts';
 
@@ -21,12 +22,14 @@ export class AttachmentCapture {
   readonly #location: string;
   readonly #watch: AttachmentWatch;
   readonly #entries = new Map<string, FileEntry>();
-  readonly #mismatched: string[] = [];
+  /** Those whose content is not what their name promises, and where it can be read. */
+  readonly #mismatched = new Map<string, Seen>();
   readonly #queue: Seen[] = [];
   #busy = 0;
   #failure: unknown;
   #idle: (() => void)[] = [];
   #bytes = 0;
+  readonly #stopping = new AbortController();
 
   constructor(store: Store, location: string, run: string) {
     this.#store = store;
@@ -43,11 +46,10 @@ export class AttachmentCapture {
   }
 
   /** Pass 1: everything that is there now is stored when this resolves. The watch goes on. */
-  async start(pollMs: number, onProgress: (p: Progress) => void): Promise<{ files: number }> {
+  async start(pollMs: number, onProgress: (p: Progress) => void, signal: AbortSignal): Promise<{ files: number }> {
     const timer = setInterval(() => onProgress(this.progress()), 500);
     try {
-      await this.#watch.start(pollMs);
-      await this.#drained();
+      await this.#under(signal, () => this.#watch.start(pollMs));
       onProgress(this.progress());
       return { files: this.#entries.size };
     } finally {
@@ -57,23 +59,28 @@ export class AttachmentCapture {
 
   /** Pass 2: the last look, then the listing. */
   async finish(signal: AbortSignal): Promise<Captured & { pinned: number; mismatched: string[] }> {
-    await this.#watch.look();
-    await this.#drained();
+    await this.#under(signal, () => this.#watch.look());
+    for (const seen of this.#mismatched.values()) {
+      // It may have been written to its end since.
+      if (await this.#putWhole(seen)) this.#mismatched.delete(seen.path);
+    }
     const { writer, repository } = this.#store;
-    const entries = [...this.#entries.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+    const entries = [...this.#entries.values()].sort((a, b) => compareBytewise(a.path, b.path));
     const listing = await repository.writeListing(entries, writer, { signal });
     return {
       listing,
       newBytes: writer.totals.newBytes,
       newObjects: writer.totals.newObjects,
       pinned: this.#watch.pinned,
-      mismatched: this.#mismatched,
+      mismatched: [...this.#mismatched.keys()].sort(),
     };
   }
 
-  /** Stops watching and removes the pins. May be called again. */
-  stop(): Promise<void> {
-    return this.#watch.stop();
+  /** Stops watching and storing, and removes the pins. May be called again. */
+  async stop(): Promise<void> {
+    this.#halt(new SkepError('cancelled', 'the capture of attachments was stopped'));
+    await this.#drained().catch(() => {});
+    await this.#watch.stop();
   }
 
   /** `stop`, and the writer is closed too: nothing of this run is left on the node. */
@@ -84,6 +91,25 @@ export class AttachmentCapture {
 
   progress(): Progress {
     return { files: this.#entries.size, bytes: this.#bytes, totalFiles: this.#watch.known.size };
+  }
+
+  /** Looks, and waits until all that was seen is stored; both end soon after an abort. */
+  async #under(signal: AbortSignal, look: () => Promise<void>): Promise<void> {
+    const onAbort = () => this.#halt(toSkepError(signal.reason, 'cancelled'));
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      if (signal.aborted) onAbort();
+      await look();
+      await this.#drained();
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #halt(reason: unknown): void {
+    this.#failure ??= reason;
+    this.#watch.halt();
+    this.#stopping.abort(reason);
   }
 
   /** True when the repository holds the content that the name promises: it was checked when it was stored. */
@@ -102,9 +128,7 @@ export class AttachmentCapture {
       const seen = this.#queue.shift() as Seen;
       this.#busy++;
       void this.#put(seen)
-        .catch((e) => {
-          this.#failure ??= e;
-        })
+        .catch((e) => this.#halt(e))
         .finally(() => {
           this.#busy--;
           this.#pump();
@@ -123,32 +147,52 @@ export class AttachmentCapture {
   }
 
   async #put(seen: Seen): Promise<void> {
-    const expect = promisedHash(seen.path);
-    const onBytes = (n: number) => {
-      this.#bytes += n;
-    };
     const deadline = Date.now() + WRITING_MS;
     for (let wait = 50; ; wait = Math.min(1000, wait * 2)) {
-      const s = await stat(seen.source);
-      try {
-        const o = await this.#store.writer.putFile(seen.source, {
-          onBytes,
-          ...(expect ? { expectSha256: expect } : {}),
-        });
-        this.#entries.set(seen.path, entry(seen.path, o.name, o.size, s));
-        return;
-      } catch (e) {
-        if (!(e instanceof SkepError && e.code === 'object-damaged')) throw e;
-        const now = await stat(seen.source);
-        if (Date.now() > deadline || (now.mtimeMs === s.mtimeMs && Date.now() - now.mtimeMs > WRITING_MS)) break;
-        await delay(wait);
-      }
+      const before = await statOf(seen);
+      if (await this.#putWhole(seen)) return;
+      const now = await statOf(seen);
+      const atRest = now.mtimeMs === before.mtimeMs && Date.now() - now.mtimeMs > WRITING_MS;
+      if (Date.now() > deadline || atRest) break;
+      await delay(wait, undefined, { signal: this.#stopping.signal });
     }
     // Kept as it is, so that nothing is lost, and reported: its content is not what its name promises.
-    const s = await stat(seen.source);
-    const o = await this.#store.writer.putFile(seen.source, { onBytes });
-    this.#mismatched.push(seen.path);
+    this.#mismatched.set(seen.path, seen);
+    await this.#keep(seen);
+  }
+
+  /** Stores a file whose content is what its name promises; false when it is not. */
+  async #putWhole(seen: Seen): Promise<boolean> {
+    try {
+      await this.#keep(seen, promisedHash(seen.path));
+      return true;
+    } catch (e) {
+      if (e instanceof SkepError && e.code === 'object-damaged') return false;
+      throw e;
+    }
+  }
+
+  async #keep(seen: Seen, expectSha256?: string): Promise<void> {
+    const s = await statOf(seen);
+    const o = await this.#store.writer.putFile(seen.source, {
+      signal: this.#stopping.signal,
+      onBytes: (n) => {
+        this.#bytes += n;
+      },
+      ...(expectSha256 ? { expectSha256 } : {}),
+    });
     this.#entries.set(seen.path, entry(seen.path, o.name, o.size, s));
+  }
+}
+
+async function statOf(seen: Seen) {
+  try {
+    return await stat(seen.source);
+  } catch (cause) {
+    throw new SkepError('file-missing', `${seen.path} went away while it was read`, {
+      context: { path: seen.path },
+      cause,
+    });
   }
 }
 

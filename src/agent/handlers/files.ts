@@ -8,11 +8,11 @@ import { sha256File } from '../hash-file.ts';
 import type { MethodHandlers } from '../handlers.ts';
 
 export const filesHandlers = {
-  async 'files.start'(p, { session, progress }) {
+  async 'files.start'(p, { session, signal, progress }) {
     const store = await session.openStore(p.target);
     const capture = new AttachmentCapture(store, p.location, p.target.run);
     session.attachments.set(p.target.run, capture);
-    return capture.start(p.pollMs, progress);
+    return capture.start(p.pollMs, progress, signal);
   },
 
   async 'files.finish'(p, { session, signal }) {

@@ -1,5 +1,6 @@
 import { link, mkdir, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { SkepError } from '../../errors.ts';
 import { PIN_FOLDER, walkFiles } from './walk.ts';
 
 /** Longer than the step in which filesystems and NFS servers keep a folder's time of change. */
@@ -27,6 +28,7 @@ export class AttachmentWatch {
   #work: Promise<void> = Promise.resolve();
   #failure: unknown;
   #changed = '';
+  #stopped = false;
 
   /**
    * `onNew` gets every new file once; `skip` may say that a path needs no pin since its content is stored already
@@ -53,11 +55,15 @@ export class AttachmentWatch {
     return this.#pins;
   }
 
-  /** The first listing; from then on a new look every `pollMs`. */
+  /** The first listing; from then on a new look every `pollMs`. Errors: `file-missing` without such a location. */
   async start(pollMs: number): Promise<void> {
-    await mkdir(this.#folder, { recursive: true });
-    await this.#look();
-    this.#timer = setInterval(() => this.#again(), pollMs);
+    // Not the location itself: made anew it would look like one without attachments.
+    await makeFolder(dirname(this.#folder));
+    await makeFolder(this.#folder);
+    const first = this.#look();
+    this.#work = first.catch(() => {});
+    await first;
+    if (!this.#stopped) this.#timer = setInterval(() => this.#again(), pollMs);
   }
 
   /** One look more, after all that are under way. Throws what went wrong in any of them. */
@@ -68,9 +74,15 @@ export class AttachmentWatch {
     if (this.#failure) throw this.#failure;
   }
 
+  /** No further look; one that is under way ends at the next file. */
+  halt(): void {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+  }
+
   /** Stops looking and removes the pins. May be called again. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.halt();
     await this.#work;
     await rm(this.#folder, { recursive: true, force: true });
     // Not empty while another run pins.
@@ -89,6 +101,7 @@ export class AttachmentWatch {
     const { stamp, settled } = await this.#stamp();
     if (stamp === this.#changed) return;
     for await (const path of walkFiles(this.#location)) {
+      if (this.#stopped) return;
       if (this.#known.has(path)) continue;
       this.#known.add(path);
       if (!(await this.#skip(path))) await this.#pin(path);
@@ -112,10 +125,27 @@ export class AttachmentWatch {
     } catch (e) {
       const code = (e as NodeJS.ErrnoException).code;
       // Gone between listing and link: its deletion was begun before the cut and nobody refers to it.
-      if (code === 'ENOENT') this.#known.delete(path);
+      if (code === 'ENOENT' && (await stat(this.#folder).catch(() => undefined))) this.#known.delete(path);
       else if (code === 'EPERM' || code === 'ENOTSUP' || code === 'EMLINK') {
         this.#onNew({ path, source: join(this.#location, path) });
-      } else throw e;
+      } else {
+        const what = code === 'ENOSPC' ? 'no-space' : 'command-failed';
+        throw new SkepError(what, `cannot pin ${path} in ${this.#folder}: ${code}`, { cause: e });
+      }
     }
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (e) {
+    const code = (e as NodeJS.ErrnoException).code;
+    if (code === 'EEXIST') return;
+    const what = code === 'ENOENT' ? 'file-missing' : code === 'ENOSPC' ? 'no-space' : 'command-failed';
+    throw new SkepError(what, `cannot make ${path}: ${code}`, {
+      hint: 'Check `files.location` and `files.node` in skep.yaml, and that the agent may write there.',
+      cause: e,
+    });
   }
 }

@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { AttachmentCapture } from '../../../src/agent/attachment-capture.ts';
+import { Session } from '../../../src/agent/session.ts';
+import type { Progress } from '../../../src/protocol/methods.ts';
+import { initRepository, type ListingEntry, newBackupId, type Repository } from '../../../src/repository/index.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+const POLL_MS = 10;
+const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
+
+async function scene() {
+  const root = await temporaryFolder();
+  const location = join(root, 'files');
+  await mkdir(join(location, 'attachment'), { recursive: true });
+  const repository = await initRepository(join(root, 'repository'), { clusterName: 'prod', clusterId: 'c' });
+  vi.stubEnv('XDG_CACHE_HOME', join(root, 'cache'));
+  onTestFinished(() => void vi.unstubAllEnvs());
+  return { location, repository, at: (name: string) => join(location, 'attachment', name) };
+}
+
+async function capture(s: Awaited<ReturnType<typeof scene>>) {
+  const session = new Session();
+  const run = newBackupId();
+  const store = await session.openStore({ repository: s.repository.location, run, writer: 'n1-files' });
+  const c = new AttachmentCapture(store, s.location, run);
+  onTestFinished(() => c.stop());
+  const stop = new AbortController();
+  const progress: Progress[] = [];
+  return {
+    stop,
+    progress,
+    start: () => c.start(POLL_MS, (p) => progress.push(p), stop.signal),
+    finish: () => c.finish(stop.signal),
+    close: () => c.close(session),
+    seen: (n: number) => vi.waitFor(() => expect(c.progress().files).toBe(n), { timeout: 10_000, interval: 5 }),
+  };
+}
+
+async function stored(repository: Repository, root: string): Promise<Record<string, string>> {
+  const out: Record<string, string> = {};
+  for await (const e of repository.readListing({ root }) as AsyncIterable<ListingEntry & { object: string }>) {
+    const chunks: Buffer[] = [];
+    for await (const c of await repository.readObject(e.object)) chunks.push(c as Buffer);
+    out[e.path] = Buffer.concat(chunks).toString('utf8');
+  }
+  return out;
+}
+
+describe('the capture of attachments', () => {
+  test('holds all of pass 1, of the time until pass 2, and of pass 2, deleted or not', async () => {
+    const s = await scene();
+    for (const text of ['one', 'two']) await writeFile(s.at(hashOf(text)), text);
+    const c = await capture(s);
+    expect(await c.start()).toEqual({ files: 2 });
+    expect(c.progress.at(-1)).toEqual({ files: 2, bytes: 6, totalFiles: 2 });
+    await writeFile(s.at(hashOf('between')), 'between');
+    await c.seen(3);
+    await rm(s.at(hashOf('between')));
+    await rm(s.at(hashOf('one')));
+    await writeFile(s.at(hashOf('late')), 'late');
+    const done = await c.finish();
+    expect(done).toMatchObject({ mismatched: [], newObjects: 4, pinned: 4, listing: { files: 4 } });
+    await c.close();
+    const all = Object.fromEntries(['one', 'two', 'between', 'late'].map((t) => [`attachment/${hashOf(t)}`, t]));
+    expect(await stored(s.repository, done.listing.root)).toEqual(all);
+    expect(await readdir(s.location)).toEqual(['attachment']);
+    const staged = await readdir(join(s.repository.location, 'incoming'), { recursive: true, withFileTypes: true });
+    expect(staged.filter((e) => e.isFile())).toEqual([]);
+  });
+
+  test('does not read again what is stored, but lists it', async () => {
+    const s = await scene();
+    await writeFile(s.at(hashOf('one')), 'one');
+    for (const expected of [
+      { newObjects: 1, pinned: 1 },
+      { newObjects: 0, pinned: 0 },
+    ]) {
+      const c = await capture(s);
+      await c.start();
+      expect(await c.finish()).toMatchObject({ ...expected, listing: { files: 1, bytes: 3 } });
+      await c.close();
+    }
+  });
+
+  test('reads a half-written file again until its content is what its name promises', async () => {
+    const s = await scene();
+    const text = 'first half, second half';
+    await writeFile(s.at(hashOf(text)), text.slice(0, 10));
+    const c = await capture(s);
+    const starting = c.start();
+    setTimeout(() => void writeFile(s.at(hashOf(text)), text), 150);
+    await starting;
+    const done = await c.finish();
+    expect(done.mismatched).toEqual([]);
+    expect(await stored(s.repository, done.listing.root)).toEqual({ [`attachment/${hashOf(text)}`]: text });
+  });
+
+  test('keeps a file whose content is not what its name promises, and reports it', async () => {
+    const s = await scene();
+    const path = s.at(hashOf('promised'));
+    await writeFile(path, 'damaged');
+    const old = new Date(Date.now() - 60_000);
+    await utimes(path, old, old);
+    const c = await capture(s);
+    await c.start();
+    const done = await c.finish();
+    expect(done.mismatched).toEqual([`attachment/${hashOf('promised')}`]);
+    expect(await stored(s.repository, done.listing.root)).toEqual({ [`attachment/${hashOf('promised')}`]: 'damaged' });
+  });
+
+  test('looks at such a file once more in pass 2: a long upload may have ended', async () => {
+    const s = await scene();
+    const path = s.at(hashOf('a long upload'));
+    await writeFile(path, 'a long');
+    const old = new Date(Date.now() - 60_000);
+    await utimes(path, old, old);
+    const c = await capture(s);
+    await c.start();
+    await writeFile(path, 'a long upload');
+    const done = await c.finish();
+    expect(done.mismatched).toEqual([]);
+    expect(await stored(s.repository, done.listing.root)).toEqual({
+      [`attachment/${hashOf('a long upload')}`]: 'a long upload',
+    });
+  });
+
+  test('lists names of any script in the order that a listing has', async () => {
+    const s = await scene();
+    for (const name of ['😀', '豈', 'ﬀ', 'a', 'ä']) await writeFile(s.at(name), name);
+    const c = await capture(s);
+    await c.start();
+    expect((await c.finish()).listing.files).toBe(5);
+  });
+});
+
+describe('a capture that is stopped', () => {
+  test('ends soon though a file is still being written, and leaves nothing', async () => {
+    const s = await scene();
+    await writeFile(s.at(hashOf('never whole')), 'never');
+    const c = await capture(s);
+    const starting = c.start();
+    setTimeout(() => c.stop.abort(), 100);
+    await expect(starting).rejects.toMatchObject({ code: 'cancelled' });
+    await c.close();
+    expect(await readdir(s.location)).toEqual(['attachment']);
+  });
+
+  test('before it began does not begin', async () => {
+    const s = await scene();
+    const c = await capture(s);
+    c.stop.abort();
+    await expect(c.start()).rejects.toMatchObject({ code: 'cancelled' });
+  });
+});
+
+describe('a capture that fails', () => {
+  test('tells the first failure with its type', async () => {
+    const s = await scene();
+    await writeFile(s.at(hashOf('x')), 'x');
+    const c = await capture(s);
+    await rm(join(s.repository.location, 'objects'), { recursive: true, force: true });
+    await writeFile(join(s.repository.location, 'objects'), 'in the way');
+    const failed = c.start().then(() => c.finish());
+    await expect(failed).rejects.toMatchObject({ name: 'SkepError', code: 'repository-failed' });
+  });
+});

@@ -1,0 +1,132 @@
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { AttachmentWatch, type Seen } from '../../../../src/drivers/files/attachment-watch.ts';
+import { temporaryFolder } from '../../support/folder.ts';
+
+const POLL_MS = 10;
+
+async function scene(o: { skip?: (path: string) => Promise<boolean> } = {}) {
+  const location = await temporaryFolder();
+  await mkdir(join(location, 'attachment'));
+  const seen: Seen[] = [];
+  const watch = new AttachmentWatch({
+    location,
+    run: 'run-1',
+    skip: o.skip ?? (async () => false),
+    onNew: (s) => seen.push(s),
+  });
+  onTestFinished(() => watch.stop());
+  const at = (name: string) => join(location, 'attachment', name);
+  const paths = () => seen.map((s) => s.path.replace('attachment/', '')).sort();
+  const until = (n: number) => vi.waitFor(() => expect(seen).toHaveLength(n), { timeout: 10_000, interval: 2 });
+  return { location, watch, seen, at, paths, until };
+}
+
+describe('a watch over attachments', () => {
+  test('sees what is there, then what comes, each once, and keeps the bytes of what is deleted', async () => {
+    const { location, watch, seen, at, paths, until } = await scene();
+    await writeFile(at('a'), 'one');
+    await watch.start(POLL_MS);
+    expect(paths()).toEqual(['a']);
+    await writeFile(at('b'), 'two');
+    await until(2);
+    await rm(at('a'));
+    await rm(at('b'));
+    await watch.look();
+    expect(paths()).toEqual(['a', 'b']);
+    expect([...watch.known].sort()).toEqual(['attachment/a', 'attachment/b']);
+    for (const s of seen) expect(await readFile(s.source, 'utf8')).toBe(s.path.endsWith('a') ? 'one' : 'two');
+    await watch.stop();
+    await watch.stop();
+    expect(await readdir(location)).toEqual(['attachment']);
+  });
+
+  test('pins a file that is still being written, so that its end is seen through the pin', async () => {
+    const { watch, seen, at } = await scene();
+    await writeFile(at('a'), 'half');
+    await watch.start(POLL_MS);
+    await writeFile(at('a'), ' and half', { flag: 'a' });
+    expect(await readFile(seen[0]!.source, 'utf8')).toBe('half and half');
+  });
+
+  test('sees a last look’s files though nothing has told of a change: also those in other folders', async () => {
+    const { location, watch, paths } = await scene();
+    await watch.start(60_000);
+    await mkdir(join(location, 'other'));
+    await writeFile(join(location, 'other', 'x'), '');
+    await watch.look();
+    expect(paths()).toEqual(['other/x']);
+  });
+
+  test('knows what need not be pinned, and does not give it', async () => {
+    const { watch, paths, at } = await scene({ skip: async (path) => path.endsWith('stored') });
+    await writeFile(at('stored'), 'x');
+    await writeFile(at('new'), 'y');
+    await watch.start(POLL_MS);
+    expect(paths()).toEqual(['new']);
+    expect(watch.known.size).toBe(2);
+    expect(watch.pinned).toBe(1);
+  });
+
+  test('sees a file again that was gone when it was to be pinned', async () => {
+    const { location, watch, seen, at } = await scene({
+      // Deleted between listing and link.
+      skip: async (path) => {
+        if (gone) await rm(join(location, path));
+        return false;
+      },
+    });
+    let gone = true;
+    await writeFile(at('a'), 'x');
+    await watch.start(60_000);
+    expect(seen).toEqual([]);
+    gone = false;
+    await writeFile(at('a'), 'y');
+    await watch.look();
+    expect(seen).toHaveLength(1);
+  });
+
+  test('never takes skep’s own folders, another run’s pins among them, for attachments', async () => {
+    const { location, watch, paths } = await scene();
+    for (const own of ['.skep-pins/run-0', '.skep-undo/run-0/attachment']) {
+      await mkdir(join(location, own), { recursive: true });
+      await writeFile(join(location, own, 'x'), '');
+    }
+    await watch.start(POLL_MS);
+    expect(paths()).toEqual([]);
+    await watch.stop();
+    expect(await readdir(join(location, '.skep-pins'))).toEqual(['run-0']);
+  });
+});
+
+describe('a watch that cannot see', () => {
+  test('does not make a location that is not there: it would look empty', async () => {
+    const { location, watch } = await scene();
+    await rm(location, { recursive: true });
+    await expect(watch.start(POLL_MS)).rejects.toMatchObject({ code: 'file-missing', exitCode: 3 });
+    await expect(readdir(location)).rejects.toThrow('ENOENT');
+  });
+
+  test('fails when its pins have been taken away, and takes no file for gone', async () => {
+    const { location, watch, at } = await scene();
+    await watch.start(60_000);
+    await rm(join(location, '.skep-pins'), { recursive: true });
+    await writeFile(at('a'), 'x');
+    await expect(watch.look()).rejects.toMatchObject({ code: 'command-failed' });
+  });
+
+  test('ends at the next file when it is told to', async () => {
+    const { watch, at, seen } = await scene({
+      skip: async () => {
+        watch.halt();
+        return false;
+      },
+    });
+    for (const n of [1, 2, 3]) await writeFile(at(`f${n}`), '');
+    await watch.start(1);
+    expect(seen).toHaveLength(1);
+    await watch.look();
+    expect(seen).toHaveLength(1);
+  });
+});
