@@ -38,11 +38,7 @@ export class Pins {
 
   /** Pins the segment in use and every newer one until `stop`. Errors: `no-space`, `command-failed` (link refused). */
   static async start(commitlogDir: string, run: string): Promise<Pins> {
-    const root = await pinRoot(commitlogDir);
-    await removeStale(root);
-    const folder = join(root, run);
-    await mkdir(folder, { recursive: true });
-    const pins = new Pins(commitlogDir, folder);
+    const pins = new Pins(commitlogDir, await makeFolder(commitlogDir, run));
     try {
       await pins.#look();
       if (pins.#first === undefined) {
@@ -52,7 +48,7 @@ export class Pins {
       }
     } catch (e) {
       await pins.clear();
-      throw e;
+      throw toSkepError(e, 'command-failed');
     }
     // The watcher tells at once, the timer also where a filesystem does not tell.
     pins.#watcher = watch(commitlogDir, () => pins.#again());
@@ -127,6 +123,21 @@ export class Pins {
 /** The folder for pins: beside the commit log, or inside it where it is a mount of its own. */
 export function pinRoot(commitlogDir: string): Promise<string> {
   return ownFolder(commitlogDir, 'skep-pins');
+}
+
+async function makeFolder(commitlogDir: string, run: string): Promise<string> {
+  try {
+    const root = await pinRoot(commitlogDir);
+    await removeStale(root);
+    await mkdir(join(root, run), { recursive: true });
+    return join(root, run);
+  } catch (e) {
+    const code = (e as NodeJS.ErrnoException).code;
+    throw new SkepError(code === 'ENOSPC' ? 'no-space' : 'command-failed', `cannot pin ${commitlogDir}: ${code}`, {
+      hint: "Run the agent as Cassandra's own user; `skep check` tells more.",
+      cause: e,
+    });
+  }
 }
 
 /** Pins of runs that died without cleaning up: nobody has touched their folder for ten minutes. */

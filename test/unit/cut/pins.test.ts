@@ -1,0 +1,116 @@
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { Pins } from '../../../src/cut/pins.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+/** Names that a listing has though the files are gone. */
+const ghosts = vi.hoisted<string[]>(() => []);
+vi.mock('node:fs/promises', async (original) => {
+  const real = await original<typeof import('node:fs/promises')>();
+  const readdir = async (path: string) => [
+    ...(await real.readdir(path)),
+    ...(path.endsWith('commitlog') ? ghosts : []),
+  ];
+  return { ...real, readdir };
+});
+beforeEach(() => void ghosts.splice(0));
+
+const name = (id: number) => `CommitLog-7-${id}.log`;
+
+async function commitlog(...ids: number[]) {
+  const root = await temporaryFolder();
+  const dir = join(root, 'commitlog');
+  await mkdir(dir);
+  const add = (id: number) => writeFile(join(dir, name(id)), `segment ${id}`);
+  for (const id of ids) await add(id);
+  return { root, dir, add, folder: join(root, 'skep-pins', 'run-1') };
+}
+
+async function start(dir: string, run = 'run-1'): Promise<Pins> {
+  const pins = await Pins.start(dir, run);
+  onTestFinished(() => pins.clear());
+  return pins;
+}
+
+describe('pins', () => {
+  test('hold the segment in use and every newer one, and keep their bytes when they are deleted', async () => {
+    const { dir, add, folder } = await commitlog(1, 2, 3);
+    const pins = await start(dir);
+    expect((await pins.list()).segments.map((s) => s.id)).toEqual(['2', '3']);
+    await add(4);
+    await rm(join(dir, name(2)));
+    await vi.waitFor(async () => expect(await readdir(folder)).toHaveLength(3), { timeout: 10_000, interval: 5 });
+    await rm(join(dir, name(4)));
+    const list = await pins.list();
+    expect(list).toEqual({
+      folder,
+      segments: [2, 3, 4].map((id) => ({ name: name(id), id: String(id), bytes: 9 })),
+      missed: [],
+    });
+    expect(await readFile(join(folder, name(4)), 'utf8')).toBe('segment 4');
+  });
+
+  test('leave other files and older segments that come later alone', async () => {
+    const { dir, add } = await commitlog(5, 6);
+    const pins = await start(dir);
+    await add(4);
+    await writeFile(join(dir, 'CommitLog-7-7_cdc.idx'), '');
+    expect((await pins.list()).segments.map((s) => s.id)).toEqual(['5', '6']);
+  });
+
+  test('tell a segment that was listed and gone before it could be linked, once', async () => {
+    const { dir } = await commitlog(1, 2);
+    const pins = await start(dir);
+    ghosts.push(name(3));
+    await pins.list();
+    expect((await pins.list()).missed).toEqual([name(3)]);
+  });
+
+  test('are removed with their folder, and may be removed again', async () => {
+    const { dir, root } = await commitlog(1);
+    const pins = await start(dir);
+    await pins.clear();
+    await pins.clear();
+    expect(await readdir(root)).toEqual(['commitlog']);
+    expect(await readdir(dir)).toEqual([name(1)]);
+  });
+
+  test('of another run that is alive stay; those of a dead one go', async () => {
+    const { dir, root } = await commitlog(1);
+    const other = await start(dir, 'run-2');
+    const dead = join(root, 'skep-pins', 'run-0');
+    await mkdir(dead);
+    await writeFile(join(dead, name(0)), 'old');
+    const longAgo = new Date(Date.now() - 11 * 60_000);
+    await utimes(dead, longAgo, longAgo);
+    const pins = await start(dir);
+    expect((await readdir(join(root, 'skep-pins'))).sort()).toEqual(['run-1', 'run-2']);
+    await pins.clear();
+    expect((await other.list()).segments).toHaveLength(1);
+  });
+
+  test('need a segment, and leave nothing behind when there is none', async () => {
+    const { dir, root } = await commitlog();
+    await expect(Pins.start(dir, 'run-1')).rejects.toMatchObject({ code: 'preflight-failed', exitCode: 5 });
+    expect(await readdir(root)).toEqual(['commitlog']);
+  });
+
+  test('that cannot be had are a typed error', async () => {
+    const { dir, root } = await commitlog(1);
+    await writeFile(join(root, 'skep-pins'), 'in the way');
+    await expect(Pins.start(dir, 'run-1')).rejects.toMatchObject({ code: 'command-failed' });
+    await expect(Pins.start(join(root, 'none'), 'run-1')).rejects.toMatchObject({ code: 'command-failed' });
+  });
+
+  test('tell in the next list what went wrong meanwhile', async () => {
+    const { dir, add, folder } = await commitlog(1);
+    const pins = await start(dir);
+    await writeFile(join(folder, name(2)), 'in the way of the link');
+    await add(2);
+    await expect(pins.list()).rejects.toMatchObject({
+      code: 'command-failed',
+      message: expect.stringContaining(name(2)),
+    });
+  });
+});
