@@ -5,8 +5,7 @@ import { AttachmentWatch, type Seen } from '../drivers/files/attachment-watch.ts
 import { promisedHash } from '../drivers/files/walk.ts';
 import { SkepError, toSkepError } from '../errors.ts';
 import type { Captured, Progress } from '../protocol/methods.ts';
-import { compareBytewise } from '../repository/format/order.ts';
-import type { FileEntry } from '../repository/index.ts';
+import { compareBytewise, type FileEntry } from '../repository/index.ts';
 import type { Session, Store } from './session.ts';
 
 const PARALLEL = 4;
