@@ -10,6 +10,7 @@ export function registerInit(program: Command): void {
     .action(async (o: ClusterOptions) => {
       const done = await init(await clusterOf(o));
       if (o.json) eventRenderer(true)({ type: 'result', command: 'init', ...done });
-      else process.stdout.write(`repository ${done.id} ${done.made ? 'made' : 'is there already'} at ${done.location}\n`);
+      else
+        process.stdout.write(`repository ${done.id} ${done.made ? 'made' : 'is there already'} at ${done.location}\n`);
     });
 }

@@ -23,12 +23,15 @@ const FAULTS: Record<string, (m: Record<string, Handler>) => Record<string, Hand
   }),
   'segment-missed': (m) => ({
     'pin.list': async (raw, ctx) => ({
-      ...((await m['pin.list']?.(raw, ctx)) as Pinned),
+      ...((await (m['pin.list'] as Handler)(raw, ctx)) as Pinned),
       missed: ['CommitLog-7-1.log'],
     }),
   }),
   'clock-ahead': (m) => ({
-    'node.clock': async (raw, ctx) => ({ us: ((await m['node.clock']?.(raw, ctx)) as { us: number }).us + 3_000_000 }),
+    'node.clock': async (raw, ctx) => {
+      const { us } = (await (m['node.clock'] as Handler)(raw, ctx)) as { us: number };
+      return { us: us + 3_000_000 };
+    },
   }),
 };
 
