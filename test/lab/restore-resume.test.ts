@@ -1,0 +1,154 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Lab } from '../../lab/index.ts';
+import { isProven } from '../../lab/proof/report.ts';
+import { runSkep, type SkepRun } from '../../lab/scenarios/skep-process.ts';
+import { type Backup, Trial } from '../../lab/scenarios/trial.ts';
+import { sharedLab } from './support/labs.ts';
+import { leftovers } from './support/leftovers.ts';
+
+let lab: Lab;
+let trial: Trial;
+let backup: Backup;
+
+beforeAll(async () => {
+  lab = await sharedLab();
+  trial = new Trial(lab, { seed: 'resume', say: () => {} });
+  await trial.ensureRepository();
+  await trial.startLoad();
+  await trial.awaitTransactions(100);
+  backup = await trial.backup();
+  await trial.awaitTransactions(40);
+  await trial.stopLoad();
+});
+
+afterAll(async () => {
+  await trial.stopLoad();
+});
+
+function restore(o: { onStage?: (stage: string) => void; signal?: AbortSignal } = {}): Promise<SkepRun> {
+  return runSkep(['restore', backup.id, '--yes', '--verify', 'presence'], {
+    config: lab.config,
+    state: trial.state,
+    kill: 'SIGKILL',
+    ...(o.signal ? { signal: o.signal } : {}),
+    onEvent: (e) => {
+      if (e.type === 'stage-started') o.onStage?.(e.stage);
+    },
+  });
+}
+
+/** A restore that is killed so many ms after a stage has begun. */
+async function killedIn(stage: string, afterMs: number): Promise<SkepRun> {
+  const stop = new AbortController();
+  const run = await restore({
+    signal: stop.signal,
+    onStage: (s) => {
+      if (s === stage) setTimeout(() => stop.abort(), afterMs);
+    },
+  });
+  expect(run.exitCode, `killed in ${stage}`).toBe(137);
+  return run;
+}
+
+async function expectWhole(): Promise<void> {
+  const { report, findings } = await trial.prove(backup.T);
+  expect(findings).toEqual(Object.fromEntries(Object.keys(findings).map((k) => [k, []])));
+  expect(isProven(report)).toBe(true);
+}
+
+/** Leases of what was killed stay until they are stale; nothing else may. */
+async function expectNothingLeft(): Promise<void> {
+  expect((await leftovers(lab)).filter((l) => !l.startsWith('lease read'))).toEqual([]);
+}
+
+// Every stage in which something is changed, in order; the delays let the kill fall into its middle.
+const KILLS = [
+  ['stop-thehive', 200],
+  ['undo-elasticsearch', 200],
+  ['undo-cassandra', 1_500],
+  ['grace', 300],
+  ['drain', 3_000],
+  ['stop-cassandra', 500],
+  ['aside-cassandra', 20],
+  ['cassandra', 150],
+  ['files', 100],
+  ['elasticsearch-files', 50],
+  ['start-cassandra', 5_000],
+  ['elasticsearch', 1_500],
+  ['elasticsearch-tidy', 5],
+  ['repair', 2_000],
+  ['audits', 100],
+  ['index', 1_000],
+] as const;
+
+describe('a restore that is killed', () => {
+  test('in every stage, one after the other, ends whole when it is run to the end', async () => {
+    const reached: string[] = [];
+    for (const [stage, afterMs] of KILLS) {
+      const run = await killedIn(stage, afterMs);
+      for (const e of run.events) if (e.type === 'stage-started') reached.push(e.stage);
+      // The agents find out by themselves that nobody is there any more.
+      await delay(1_000);
+    }
+    expect(reached).toEqual(expect.arrayContaining(KILLS.map(([stage]) => stage)));
+    const last = await restore();
+    expect(last.error).toBeUndefined();
+    expect(last.result).toMatchObject({ backup: backup.id, resumed: true });
+    await expectWhole();
+    await expectNothingLeft();
+  });
+
+  test('after a total loss, while the keyspace is made again', async () => {
+    await lab.destroy();
+    await killedIn('schema', 400);
+    await killedIn('cassandra', 300);
+    const last = await restore();
+    expect(last.error).toBeUndefined();
+    await expectWhole();
+  });
+
+  test('goes on also when a node was started meanwhile on what was half laid out', async () => {
+    await killedIn('cassandra', 200);
+    const n2 = lab.node('n2');
+    await n2.cassandra.start();
+    expect(await n2.cassandra.state()).toBe('ready');
+    const last = await restore();
+    expect(last.error).toBeUndefined();
+    expect(last.events).toContainEqual(expect.objectContaining({ type: 'warning', context: { node: 'n2' } }));
+    await expectWhole();
+    const aside = path.join(path.dirname(n2.record.cassandra.data), 'skep-undo');
+    const runs = await readdir(aside);
+    // What the interrupted start left was set aside beside what was there before, not over it.
+    expect(await readdir(path.join(aside, String(last.result?.run), 'n2'))).toEqual(
+      expect.arrayContaining(['commitlog', 'data0']),
+    );
+    expect(runs).toContain(last.result?.run);
+  });
+});
+
+describe('while a restore has not ended', () => {
+  test('a second one and a backup are refused', async () => {
+    const stop = new AbortController();
+    let second: Promise<SkepRun> | undefined;
+    const first = restore({
+      signal: stop.signal,
+      onStage: (stage) => {
+        if (stage !== 'drain') return;
+        second = restore();
+        void second.then(() => stop.abort());
+      },
+    });
+    expect((await first).exitCode).toBe(137);
+    expect(await second).toMatchObject({ exitCode: 11, error: { code: 'locked' } });
+    const refused = await trial.tryBackup();
+    expect(refused).toMatchObject({ exitCode: 5, error: { code: 'preflight-failed' } });
+    expect(refused.error?.hint).toContain(backup.id);
+    const last = await restore();
+    expect(last.error).toBeUndefined();
+    await expectWhole();
+    expect((await trial.tryBackup()).error).toBeUndefined();
+  });
+});
