@@ -18,12 +18,15 @@ export async function sharedLab(): Promise<Lab> {
   return boot('shared', {});
 }
 
+/** Memory that a second lab takes, in bytes, with a third to spare. */
+const LAB_BYTES = 6 * 2 ** 30;
+
 /**
  * Runs `task` with a lab of its own, of another kind than the shared one; it is down afterwards. The shared lab goes down
- * first, to leave the machine's memory and cores to this one.
+ * first where the memory is too small for both.
  */
 export async function withOwnLab<T>(options: LabOptions, task: (lab: Lab) => Promise<T>): Promise<T> {
-  await removeLab(path.join(inject('labsFolder'), 'shared'));
+  if (process.availableMemory() < LAB_BYTES) await removeLab(path.join(inject('labsFolder'), 'shared'));
   const lab = await boot('own', options);
   try {
     return await task(lab);
