@@ -14,11 +14,17 @@ export interface SkepRun {
   seconds: number;
 }
 
+/** How a command is run. When `signal` is aborted it gets a SIGTERM, or a SIGKILL: then it can tell nothing more. */
+export interface SkepRunOptions {
+  config: string;
+  state: string;
+  onEvent?: (e: SkepEvent) => void;
+  signal?: AbortSignal;
+  kill?: 'SIGTERM' | 'SIGKILL';
+}
+
 /** Runs the command line as an operator would, in a process of its own, and reads its events. */
-export async function runSkep(
-  args: readonly string[],
-  o: { config: string; state: string; onEvent?: (e: SkepEvent) => void; signal?: AbortSignal },
-): Promise<SkepRun> {
+export async function runSkep(args: readonly string[], o: SkepRunOptions): Promise<SkepRun> {
   const started = performance.now();
   const child = execa(process.execPath, [MAIN, ...args, '--config', o.config, '--json'], {
     stdin: 'ignore',
@@ -26,10 +32,12 @@ export async function runSkep(
     buffer: false,
     reject: false,
     env: { SKEP_STATE: o.state },
-    ...(o.signal ? { cancelSignal: o.signal, gracefulCancel: false } : {}),
+    ...(o.signal ? { cancelSignal: o.signal, gracefulCancel: false, killSignal: o.kill ?? 'SIGTERM' } : {}),
   });
   const events: SkepEvent[] = [];
   for await (const line of createInterface({ input: child.stdout })) {
+    // A process that was killed may have been writing.
+    if (o.kill === 'SIGKILL' && o.signal?.aborted && !line.endsWith('}')) break;
     const event = JSON.parse(line) as SkepEvent;
     if (event.type !== 'progress') events.push(event);
     o.onEvent?.(event);
@@ -38,7 +46,7 @@ export async function runSkep(
   const last = (type: SkepEvent['type']) => events.findLast((e) => e.type === type);
   const error = last('error');
   return {
-    exitCode: exitCode ?? (signal === 'SIGTERM' ? 143 : 1),
+    exitCode: exitCode ?? { SIGTERM: 143, SIGKILL: 137 }[signal as string] ?? 1,
     events,
     result: last('result') as Record<string, unknown> | undefined,
     error: error?.type === 'error' ? error.error : undefined,
@@ -49,7 +57,7 @@ export async function runSkep(
 /** The same, and a failure is thrown with what skep said. */
 export async function mustSkep(
   args: readonly string[],
-  o: Parameters<typeof runSkep>[1],
+  o: SkepRunOptions,
 ): Promise<SkepRun & { result: Record<string, unknown> }> {
   const run = await runSkep(args, o);
   if (run.exitCode !== 0 || !run.result) {

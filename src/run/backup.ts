@@ -15,6 +15,7 @@ import { readSeqNos, removeOlderSnapshots, type SearchSnapshot, snapshotSearch }
 import { Cleanup } from './cleanup.ts';
 import { agentOf, connect, type Connections, disconnect, measureClocks, onCassandraNodes } from './connections.ts';
 import type { Details } from './details.ts';
+import { stateFolder, unfinishedRestore } from './journal.ts';
 import { checkOwner, openOwnRepository } from './open-repository.ts';
 import { stage } from './stage.ts';
 import { cutFindings, linger, nodeOf, type OpenCut, openCut, truncationFindings } from './take-cut.ts';
@@ -45,6 +46,7 @@ export interface BackupResult {
  */
 export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promise<BackupResult | undefined> {
   const repository = await openOwnRepository(cluster);
+  await refuseDuringRestore(cluster.name);
   const run = newBackupId();
   const log = repository.runLog(run);
   const cleanup = new Cleanup();
@@ -102,6 +104,16 @@ export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promi
     await cleanup.runAll(emit);
     await log.flush();
   }
+}
+
+/** What is there in the middle of a restore is no state of the cluster at any instant. */
+async function refuseDuringRestore(cluster: string): Promise<void> {
+  const backup = await unfinishedRestore(stateFolder(), cluster);
+  if (backup === undefined) return;
+  throw new SkepError('preflight-failed', `a restore of ${backup} was begun and has not ended`, {
+    hint: `Run \`skep restore ${backup}\` to the end first.`,
+    context: { backup },
+  });
 }
 
 interface Work {
@@ -319,9 +331,13 @@ function summarize(
   };
 }
 
+/** An agent that does not answer is left out: the backup is published whatever becomes of it. */
 async function peakMemory(c: Connections): Promise<Record<string, number>> {
   const peaks: Record<string, number> = { controller: process.resourceUsage().maxRSS * 1024 };
-  for (const [node, agent] of c.agents) peaks[node] = (await agent.call('node.facts', { paths: [] })).peakRssBytes;
+  for (const [node, agent] of c.agents) {
+    const facts = await agent.call('node.facts', { paths: [] }).catch(() => undefined);
+    if (facts) peaks[node] = facts.peakRssBytes;
+  }
   return peaks;
 }
 

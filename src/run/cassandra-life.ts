@@ -26,10 +26,15 @@ export async function drainAll(w: RestoreWork): Promise<void> {
   await w.journal.setFact(FACT, 'going down');
   await closeCqlSessions(w.c.cql);
   w.c.cql = new Map();
-  await onCassandraNodes(w.c, async (_, node) => {
-    if (await isActive(w.c, node, 'cassandra', w.signal)) return;
-    await startService(w.c, node, 'cassandra', w.signal);
-  });
+  const running = await onCassandraNodes(w.c, (_, node) => isActive(w.c, node, 'cassandra', w.signal));
+  if ([...running.values()].includes(false)) {
+    // A node finds nobody to gossip with among drained ones, and most do not start alone: these start anew as well.
+    await onCassandraNodes(w.c, async (_, node) => {
+      if (!running.get(node) || !(await modeOf(w, node)).includes('Mode: DRAINED')) return;
+      await stopService(w.c, node, 'cassandra', w.signal);
+    });
+    await onCassandraNodes(w.c, (_, node) => startService(w.c, node, 'cassandra', w.signal));
+  }
   await onCassandraNodes(w.c, (_, node) => drain(w, node, START_MS));
 }
 

@@ -1,12 +1,12 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { RepairOutput } from '../../drivers/cassandra/repair-output.ts';
 import { promisedHash, walkFiles } from '../../drivers/files/walk.ts';
 import { SkepError } from '../../errors.ts';
 import { lookAtCommitlog } from '../look-at-commitlog.ts';
 import { parseProperties } from '../properties.ts';
 import type { MethodHandlers } from '../handlers.ts';
+import { runCommand } from '../run-command.ts';
 import { tryLink } from '../try-link.ts';
 
 /** How many lines of nodetool's output are kept for the error. */
@@ -69,17 +69,13 @@ export const lookHandlers = {
   },
 
   async 'repair.run'(p, { signal, progress }) {
-    const [file, ...args] = p.argv as [string, ...string[]];
     const output = new RepairOutput(LAST_LINES);
-    const child = execa(file, args, { stdin: 'ignore', reject: false, cancelSignal: signal, all: true, buffer: false });
-    for await (const line of child.iterable({ from: 'all' })) {
-      if (output.take(line)) progress({ files: output.done, totalFiles: output.ranges, bytes: 0 });
-    }
-    const r = await child;
-    if (r.isCanceled) throw new SkepError('cancelled', 'the repair was cancelled; what Cassandra has begun it ends');
-    if (r.exitCode === undefined) {
-      throw new SkepError('command-failed', `cannot run ${file}: ${r.code ?? r.signal ?? 'unknown reason'}`);
-    }
+    const r = await runCommand(p.argv, {
+      signal,
+      onLine: (line) => {
+        if (output.take(line)) progress({ files: output.done, totalFiles: output.ranges, bytes: 0 });
+      },
+    });
     return { exitCode: r.exitCode, ranges: output.done, lines: output.last };
   },
 } satisfies Partial<MethodHandlers>;

@@ -2,13 +2,12 @@ import { constants } from 'node:fs';
 import { access, readFile, stat, statfs } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import { dirname } from 'node:path';
-import { execa } from 'execa';
 import { nowUs } from '../../cut/clock.ts';
-import { SkepError } from '../../errors.ts';
 import type { Space } from '../../protocol/methods.ts';
 import { VERSION } from '../../version.ts';
 import type { MethodHandlers } from '../handlers.ts';
 import { recentErrors } from '../log-tail.ts';
+import { runCommand } from '../run-command.ts';
 
 export const nodeHandlers = {
   async 'node.clock'() {
@@ -30,20 +29,7 @@ export const nodeHandlers = {
   },
 
   async 'node.run'(p, { signal }) {
-    const [file, ...args] = p.argv as [string, ...string[]];
-    const r = await execa(file, args, {
-      stdin: 'ignore',
-      timeout: p.timeoutMs,
-      reject: false,
-      cancelSignal: signal,
-      maxBuffer: 4 * 1024 * 1024,
-    });
-    if (r.isCanceled) throw new SkepError('cancelled', `${file} was cancelled`);
-    if (r.timedOut) throw new SkepError('command-failed', `${file} did not end within ${p.timeoutMs / 1000} s`);
-    if (r.exitCode === undefined) {
-      throw new SkepError('command-failed', `cannot run ${file}: ${r.code ?? r.signal ?? 'unknown reason'}`);
-    }
-    return { exitCode: r.exitCode, stdout: r.stdout, stderr: r.stderr };
+    return runCommand(p.argv, { signal, timeoutMs: p.timeoutMs });
   },
 
   async 'node.onExit'(p, { session }) {

@@ -10,19 +10,37 @@ export function stagingFolder(location: string): string {
   return `${location}/current`;
 }
 
-/** Registers a folder as a snapshot repository, and has every node verify it. May be repeated. */
+/**
+ * Registers a folder as a snapshot repository, and has every node verify it. May be repeated: one that is there as it
+ * should be is left alone, since Elasticsearch refuses to register one anew while a snapshot or restore uses it.
+ */
 export async function registerRepository(
   search: Search,
   name: string,
   location: string,
   opts: { readonly?: boolean } = {},
 ): Promise<string[]> {
-  await search.request('PUT', `/_snapshot/${name}`, {
-    query: { verify: false },
-    body: { type: 'fs', settings: { location, ...(opts.readonly ? { readonly: true } : {}) } },
-  });
+  if (!(await isRegistered(search, name, location, opts.readonly === true))) {
+    await search.request('PUT', `/_snapshot/${name}`, {
+      query: { verify: false },
+      body: { type: 'fs', settings: { location, ...(opts.readonly ? { readonly: true } : {}) } },
+    });
+  }
   const r = await search.request<{ nodes: Record<string, { name: string }> }>('POST', `/_snapshot/${name}/_verify`);
   return Object.values(r.nodes).map((n) => n.name);
+}
+
+async function isRegistered(search: Search, name: string, location: string, readonly: boolean): Promise<boolean> {
+  try {
+    const found = await search.request<
+      Record<string, { type: string; settings: { location?: string; readonly?: string } }>
+    >('GET', `/_snapshot/${name}`);
+    const { type, settings } = found[name] ?? { type: '', settings: {} };
+    return type === 'fs' && settings.location === location && (settings.readonly === 'true') === readonly;
+  } catch (e) {
+    if (statusOf(e) === 404) return false;
+    throw e;
+  }
 }
 
 export async function unregisterRepository(search: Search, name: string): Promise<void> {

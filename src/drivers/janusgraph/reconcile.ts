@@ -1,8 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Search } from '../elasticsearch/client.ts';
 import { deleteDocuments } from '../elasticsearch/delete-documents.ts';
 import type { Graph } from './client.ts';
 
 const BATCH = 1000;
+const OTHER_JOB_MS = 3_600_000;
 
 /** Instances that were open at the cut look open after a restore; one with a fixed id would then refuse to start. */
 const CLOSE_STALE = `
@@ -45,9 +47,22 @@ export interface Reconciled {
 export async function reconcile(graph: Graph, search: Search, index: string, mixedIndex: string): Promise<Reconciled> {
   const vertices = new Set(await graph.run(VERTICES));
   const ghosts = await removeGhosts(search, index, vertices);
-  const adds = Number((await graph.run(REINDEX, { mixedIndex }))[0] ?? 0);
+  const adds = await reindex(graph, mixedIndex);
   await search.request('POST', `/${index}/_refresh`);
   return { vertices: vertices.size, ghosts, reindexed: adds };
+}
+
+/** A job that an interrupted call has left goes on in the server, and bars another one until it is done. */
+async function reindex(graph: Graph, mixedIndex: string): Promise<number> {
+  const deadline = Date.now() + OTHER_JOB_MS;
+  for (;;) {
+    try {
+      return Number((await graph.run(REINDEX, { mixedIndex }))[0] ?? 0);
+    } catch (e) {
+      if (Date.now() > deadline || !/already running|another job/i.test((e as Error).message)) throw e;
+      await delay(2_000);
+    }
+  }
 }
 
 async function removeGhosts(search: Search, index: string, vertices: ReadonlySet<string>): Promise<number> {

@@ -71,12 +71,20 @@ function workOn(nodes: Nodes, events: SkepEvent[] = [], signal = new AbortContro
 }
 
 describe('draining', () => {
-  test('drains every node, and one that is down is started first: nobody knows whether it was drained', async () => {
+  test('drains every node, also those that an interrupted one had drained', async () => {
+    const nodes = new Nodes({ n1: 'normal', n2: 'drained' });
+    await drainAll(workOn(nodes));
+    expect(nodes.states).toEqual({ n1: 'drained', n2: 'drained' });
+    expect(nodes.log.sort()).toEqual(['drain n1', 'drain n2']);
+  });
+
+  test('starts a node that is down, with drained ones to gossip with: nobody knows whether it was drained', async () => {
     const nodes = new Nodes({ n1: 'normal', n2: 'stopped', n3: 'drained' });
     await drainAll(workOn(nodes));
     expect(nodes.states).toEqual({ n1: 'drained', n2: 'drained', n3: 'drained' });
-    expect(nodes.log.indexOf('start n2')).toBeLessThan(nodes.log.indexOf('drain n1'));
-    expect(nodes.log.filter((l) => l.startsWith('start'))).toEqual(['start n2']);
+    expect(nodes.log.filter((l) => l.startsWith('stop'))).toEqual(['stop n3']);
+    expect(nodes.log.indexOf('stop n3')).toBeLessThan(nodes.log.indexOf('start n2'));
+    expect(nodes.log.indexOf('start n3')).toBeLessThan(nodes.log.indexOf('drain n1'));
   });
 
   test('is noted before it begins: a restore that dies in it does not ask for CQL when it goes on', async () => {
