@@ -8,7 +8,7 @@ import { truncation } from '../protocol/methods.ts';
 /** The cut and what proves it, as kept in a backup. Times that end in `Us` are µs on the controller's clock. */
 export const cutSchema = z.object({
   /** Decimal µs; odd. */
-  T: z.string(),
+  T: z.string().regex(/^\d{1,19}$/),
   attempts: z.number(),
   lingerMs: z.number(),
   clocks: z.array(z.object({ node: z.string(), offsetUs: z.number(), errorUs: z.number() })),
