@@ -49,19 +49,26 @@ export async function churn(lab: Lab): Promise<{ stop(): Promise<void> }> {
 }
 
 /** A skep.yaml as the lab's own, but nodetool begins a snapshot on `node` so many seconds later than elsewhere. */
-export async function configWithLateSnapshot(lab: Lab, node: string, seconds: number): Promise<string> {
-  const wrapper = join(lab.root, 'late-nodetool');
-  const script = `#!/bin/sh
-# $1 is the node; the rest is for its nodetool
-node=$1; shift
-case " $* " in *" snapshot "*) [ "$node" = ${node} ] && sleep ${seconds} ;; esac
-exec "${lab.root}/$node/cassandra/bin/nodetool" "$@"
-`;
-  await writeFile(wrapper, script);
+export function configWithLateSnapshot(lab: Lab, node: string, seconds: number): Promise<string> {
+  const late = `case "$node $*" in "${node} "*" snapshot "*) sleep ${seconds} ;; esac`;
+  return configWithNodetool(lab, 'late', `${late}\nexec "$nodetool" "$@"`);
+}
+
+/** A skep.yaml as the lab's own, but nodetool returns so many seconds after each snapshot: `T` is so much later. */
+export function configWithSlowReturn(lab: Lab, seconds: number): Promise<string> {
+  const slow = `case " $* " in *" snapshot "*) sleep ${seconds} ;; esac`;
+  return configWithNodetool(lab, 'slow', `"$nodetool" "$@" || exit\n${slow}`);
+}
+
+/** A skep.yaml whose nodetool is a script: `$node` is the node, `$nodetool` its real one, `$@` what it is told. */
+export async function configWithNodetool(lab: Lab, name: string, script: string): Promise<string> {
+  const wrapper = join(lab.root, `${name}-nodetool`);
+  const head = `#!/bin/sh\nnode=$1; shift\nnodetool="${lab.root}/$node/cassandra/bin/nodetool"\n`;
+  await writeFile(wrapper, `${head}${script}\n`);
   await chmod(wrapper, 0o755);
   const doc = parseDocument(await readFile(lab.config, 'utf8'));
   doc.setIn(['clusters', lab.record.name, 'cassandra', 'nodetool'], [wrapper, '{node}']);
-  const file = join(lab.root, 'skep-late.yaml');
+  const file = join(lab.root, `skep-${name}.yaml`);
   await writeFile(file, String(doc));
   return file;
 }

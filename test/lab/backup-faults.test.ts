@@ -1,7 +1,6 @@
-import { chmod, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Lab } from '../../lab/index.ts';
+import { configWithNodetool } from '../../lab/scenarios/disturbance.ts';
 import { Trial } from '../../lab/scenarios/trial.ts';
 import { runSkep, type SkepRun } from '../../lab/scenarios/skep-process.ts';
 import { openRepository } from '../../src/index.ts';
@@ -40,20 +39,8 @@ async function expectRefused(run: SkepRun, code: string, exitCode: number): Prom
 
 describe('a backup that cannot be whole is not published and leaves nothing behind', () => {
   test('nodetool fails on one node', async () => {
-    const wrapper = path.join(lab.root, 'failing-nodetool');
-    const script = `#!/bin/sh
-node=$1; shift
-case "$node $*" in "n2 "*" snapshot "*) echo "error: disk on fire" >&2; exit 2 ;; esac
-exec "${lab.root}/$node/cassandra/bin/nodetool" "$@"
-`;
-    await writeFile(wrapper, script);
-    await chmod(wrapper, 0o755);
-    const config = await configVariant(lab, 'failing-nodetool', [
-      [
-        ['cassandra', 'nodetool'],
-        [wrapper, '{node}'],
-      ],
-    ]);
+    const fail = 'case "$node $*" in "n2 "*" snapshot "*) echo "error: disk on fire" >&2; exit 2 ;; esac';
+    const config = await configWithNodetool(lab, 'failing', `${fail}\nexec "$nodetool" "$@"`);
     const run = await backupWith(config);
     await expectRefused(run, 'command-failed', 1);
     expect(run.error?.message).toContain('n2');
@@ -61,20 +48,8 @@ exec "${lab.root}/$node/cassandra/bin/nodetool" "$@"
   });
 
   test('a snapshot that says it went well but has no folder for a table', async () => {
-    const wrapper = path.join(lab.root, 'lying-nodetool');
-    const script = `#!/bin/sh
-node=$1; shift
-case "$node $*" in "n3 "*" snapshot "*) exit 0 ;; esac
-exec "${lab.root}/$node/cassandra/bin/nodetool" "$@"
-`;
-    await writeFile(wrapper, script);
-    await chmod(wrapper, 0o755);
-    const config = await configVariant(lab, 'lying-nodetool', [
-      [
-        ['cassandra', 'nodetool'],
-        [wrapper, '{node}'],
-      ],
-    ]);
+    const lie = 'case "$node $*" in "n3 "*" snapshot "*) exit 0 ;; esac';
+    const config = await configWithNodetool(lab, 'lying', `${lie}\nexec "$nodetool" "$@"`);
     await expectRefused(await backupWith(config), 'snapshot-failed', 3);
   });
 

@@ -1,10 +1,11 @@
-import { copyFile, readdir, rm } from 'node:fs/promises';
+import { copyFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { withElasticsearch } from '../../lab/clusters/elastic.ts';
 import type { Lab } from '../../lab/index.ts';
 import { noteRestore } from '../../lab/ledger/ledger-folder.ts';
 import { isProven } from '../../lab/proof/report.ts';
+import { configWithSlowReturn } from '../../lab/scenarios/disturbance.ts';
 import { runSkep } from '../../lab/scenarios/skep-process.ts';
 import { type Backup, Trial } from '../../lab/scenarios/trial.ts';
 import { withFault } from './support/config-variant.ts';
@@ -22,7 +23,9 @@ beforeAll(async () => {
   await trial.ensureRepository();
   await trial.startLoad();
   await trial.awaitTransactions(150);
-  first = await trial.backup();
+  // Seconds lie between the snapshots and T, so that much of the backup is in the commit logs alone.
+  const slow = new Trial(lab, { seed: 'promise', say: () => {}, config: await configWithSlowReturn(lab, 4) });
+  first = await slow.backup();
   second = await trial.backup();
   await trial.awaitTransactions(40);
   await trial.stopLoad();
@@ -116,14 +119,13 @@ describe('after a total loss', () => {
 type Undo = () => Promise<unknown>;
 
 async function takeAttachment(): Promise<Undo> {
-  const { location } = lab.record.files;
-  const folder = path.join(location, 'attachment');
-
-  const [name] = (await readdir(folder)) as [string];
+  const { _source } = await anyDocument('thehive_global', { term: { kind: 'Attachment' } });
+  const name = String(_source.attachmentId);
+  const file = path.join(lab.record.files.location, 'attachment', name);
   const kept = path.join(lab.root, name);
-  await copyFile(path.join(folder, name), kept);
-  await rm(path.join(folder, name));
-  return () => copyFile(kept, path.join(folder, name));
+  await copyFile(file, kept);
+  await rm(file);
+  return () => copyFile(kept, file);
 }
 
 interface Document {
@@ -132,9 +134,9 @@ interface Document {
   _source: Record<string, unknown>;
 }
 
-function anyDocument(index: string): Promise<Document> {
+function anyDocument(index: string, query: object = { match_all: {} }): Promise<Document> {
   return withElasticsearch(lab.record, async (client) => {
-    const { hits } = await client.search({ index, size: 1 });
+    const { hits } = await client.search({ index, size: 1, query });
     return hits.hits[0] as Document;
   });
 }

@@ -21,6 +21,9 @@ export async function leftovers(lab: Lab): Promise<string[]> {
   const repository = await openRepository(lab.record.repository);
   for (const lease of await repository.leases()) found.push(`lease ${lease.kind} of ${lease.owner.run}`);
   const incoming = path.join(lab.record.repository, 'incoming');
-  for (const run of existsSync(incoming) ? await readdir(incoming) : []) found.push(`incoming ${run}`);
+  for (const run of existsSync(incoming) ? await readdir(incoming) : []) {
+    // `put` is where single keys are staged by everybody
+    if (run !== 'put' || (await readdir(path.join(incoming, run))).length > 0) found.push(`incoming ${run}`);
+  }
   return found;
 }
