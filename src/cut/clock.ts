@@ -65,8 +65,12 @@ export function chooseT(now: number, offsets: readonly ClockOffset[]): bigint {
   return T % 2n === 1n ? T : T + 1n;
 }
 
-/** How long until every node's clock is past `T`, in ms by the controller's clock. */
-export function untilPast(T: bigint, now: number, offsets: readonly ClockOffset[]): number {
-  const behind = Math.min(...offsets.map((o) => o.offsetUs - o.errorUs));
-  return Math.max(0, Math.ceil((Number(T) - (now + behind)) / 1000) + 1);
+/** What the slowest of the clocks may show when the controller's shows `now`; µs. */
+export function slowest(now: number, offsets: readonly ClockOffset[]): number {
+  return now + Math.min(...offsets.map((o) => o.offsetUs - o.errorUs));
+}
+
+/** How long until every node's clock is past a time by the nodes' clocks, in ms; the controller's may be another. */
+export function untilPast(us: bigint, now: number, offsets: readonly ClockOffset[]): number {
+  return Math.max(0, Math.ceil((Number(us) - slowest(now, offsets)) / 1000) + 1);
 }

@@ -1,4 +1,5 @@
 import type { Topology } from '../discovery/topology.ts';
+import type { ClockOffset } from './clock.ts';
 import type { Truncation } from '../protocol/methods.ts';
 
 /** Why a cut cannot be trusted. */
@@ -11,7 +12,8 @@ export type EvidenceFinding =
   | { kind: 'topology-changed'; node: string; what: 'host id' | 'tokens' | 'peers' }
   | { kind: 'node-restarted'; node: string }
   | { kind: 'truncated-during-cut'; node: string; table: string }
-  | { kind: 'streaming'; node: string; operation: string };
+  | { kind: 'streaming'; node: string; operation: string }
+  | { kind: 'clock-moved'; node: string; ms: number };
 
 /** Whether taking the cut once more can help. A changed topology is refused at once. */
 export function worthAnotherTry(findings: readonly EvidenceFinding[]): boolean {
@@ -38,6 +40,8 @@ export function describeFinding(f: EvidenceFinding): string {
       return `${f.node}: table ${f.table} was truncated`;
     case 'streaming':
       return `${f.node}: data was streamed (${f.operation})`;
+    case 'clock-moved':
+      return `${f.node}: its clock was set anew, by ${f.ms} ms`;
   }
 }
 
@@ -85,4 +89,19 @@ export function truncationChanges(
   return after
     .filter((t) => !was.has(key(t)))
     .map((t) => ({ kind: 'truncated-during-cut' as const, node, table: t.table }));
+}
+
+/** Clocks that moved against the controller's by more than two may differ: what they stamped is not comparable. */
+export function clockChanges(
+  before: readonly ClockOffset[],
+  after: readonly ClockOffset[],
+  maxMs: number,
+): EvidenceFinding[] {
+  return before.flatMap((was) => {
+    const is = after.find((o) => o.node === was.node);
+    if (!is) return [];
+    const moved = Math.abs(is.offsetUs - was.offsetUs);
+    if (moved <= maxMs * 1000 + was.errorUs + is.errorUs) return [];
+    return [{ kind: 'clock-moved' as const, node: was.node, ms: Math.round(moved / 1000) }];
+  });
 }

@@ -239,7 +239,7 @@ async function tryCut(
   const cut = await openCut(c, { run, attempt, topology: w.topology, signal, emit, cleanup: w.cleanup });
   const findings = await truncationFindings(c, cut);
   const together = [
-    snapshotSearch(c, { run, attempt, T: cut.T, before, signal, emit, cleanup: w.cleanup }),
+    snapshotSearch(c, { run, attempt, T: cut.T, clocks: cut.clocks, before, signal, emit, cleanup: w.cleanup }),
     captureSnapshots(w, cut, signal),
     stage(emit, 'linger', 'letting commits that were in flight end', () => linger(c, cut, run, signal)),
   ] as const;

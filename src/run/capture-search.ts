@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type ClockOffset, nowUs, untilPast } from '../cut/clock.ts';
 import { type IndexState, readIndices, readSearchState } from '../drivers/elasticsearch/indices.ts';
 import {
   awaitSnapshot,
@@ -43,6 +44,7 @@ export async function snapshotSearch(
     run: string;
     attempt: number;
     T: bigint;
+    clocks: readonly ClockOffset[];
     before: IndexState[];
     signal: AbortSignal;
     emit: Emit;
@@ -52,7 +54,8 @@ export async function snapshotSearch(
   const { staging, index, audits } = c.cluster.elasticsearch;
   const name = `${snapshotName(o.run)}-${o.attempt}`;
   await registerRepository(c.search, STAGING, stagingFolder(staging.location));
-  await delay(Math.max(0, Number(o.T) / 1000 + AFTER_T_MS - Date.now()), undefined, { signal: o.signal });
+  const begin = o.T + BigInt(AFTER_T_MS) * 1000n;
+  await delay(untilPast(begin, nowUs(), o.clocks), undefined, { signal: o.signal });
   const indices = o.before.map((i) => i.name);
   o.cleanup.add('elasticsearch snapshot', () => deleteSnapshot(c.search, STAGING, name));
   await startSnapshot(c.search, STAGING, name, indices);

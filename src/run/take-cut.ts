@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { checkSkew, chooseT, nowUs, untilPast } from '../cut/clock.ts';
-import { type EvidenceFinding, gaps, topologyChanges, truncationChanges } from '../cut/evidence.ts';
+import { checkSkew, chooseT, nowUs, slowest, untilPast } from '../cut/clock.ts';
+import { clockChanges, type EvidenceFinding, gaps, topologyChanges, truncationChanges } from '../cut/evidence.ts';
 import { discover } from '../discovery/discover.ts';
 import type { Topology } from '../discovery/topology.ts';
 import { clearSnapshotArgs, nodetool, nodetoolArgv, snapshotArgs } from '../drivers/cassandra/nodetool.ts';
@@ -20,6 +20,7 @@ export interface OpenCut {
   clocks: Cut['clocks'];
   snapshots: Cut['snapshots'];
   truncated: Map<string, Truncation[]>;
+  /** When the first snapshot was begun, by the slowest clock of the nodes. */
   firstSnapshotMs: number;
 }
 
@@ -48,7 +49,7 @@ export async function openCut(c: Connections, o: CutOptions): Promise<OpenCut> {
     }),
   );
   const truncated = await readTruncations(c.cql);
-  const firstSnapshotMs = Date.now();
+  const firstSnapshotUs = nowUs();
   const snapshots = await stage(emit, 'snapshot', `snapshot of ${keyspace} on every node`, () =>
     onCassandraNodes(c, async (agent, node) => {
       const clear = clearSnapshotArgs(tag, keyspace);
@@ -72,6 +73,7 @@ export async function openCut(c: Connections, o: CutOptions): Promise<OpenCut> {
   checkSkew(clocks, c.cluster.cut.max_clock_skew);
   const T = chooseT(nowUs(), clocks);
   await delay(untilPast(T, nowUs(), clocks), undefined, { signal });
+  const firstSnapshotMs = Math.floor(slowest(firstSnapshotUs, clocks) / 1000);
   return { T, tag, topology: o.topology, clocks, snapshots: [...snapshots.values()], truncated, firstSnapshotMs };
 }
 
@@ -85,8 +87,8 @@ export async function linger(
   run: string,
   signal: AbortSignal,
 ): Promise<Map<string, string[]>> {
-  const past = Number(cut.T) / 1000 + c.cluster.cut.linger;
-  await delay(Math.max(0, past - Date.now()), undefined, { signal });
+  const past = cut.T + BigInt(c.cluster.cut.linger) * 1000n;
+  await delay(untilPast(past, nowUs(), cut.clocks), undefined, { signal });
   const segments = await onCassandraNodes(c, async (agent) => {
     const pinned = await agent.call('pin.list', { run }, { signal });
     return pinned.segments.map((s) => s.id);
@@ -110,6 +112,7 @@ export async function cutFindings(c: Connections, cut: OpenCut, run: string): Pr
     );
   }
   findings.push(...topologyChanges(cut.topology, await discover(c.cluster, c.cql)));
+  findings.push(...clockChanges(cut.clocks, await measureClocks(c.agents), c.cluster.cut.max_clock_skew));
   findings.push(...(await streamedSince(c.cql, cut.firstSnapshotMs)));
   return findings;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  clockChanges,
   describeFinding,
   type EvidenceFinding,
   gaps,
@@ -83,6 +84,17 @@ describe('two looks at truncation records', () => {
   });
 });
 
+describe('two measurements of the clocks', () => {
+  const clock = (offsetUs: number, errorUs = 1000) => [{ node: 'n1', offsetUs, errorUs }];
+
+  test('find one that was set anew, not one that drifts or is measured badly', () => {
+    expect(clockChanges(clock(0), clock(400_000), 500)).toEqual([]);
+    expect(clockChanges(clock(0, 200_000), clock(650_000), 500)).toEqual([]);
+    expect(clockChanges(clock(0), clock(-900_000), 500)).toEqual([{ kind: 'clock-moved', node: 'n1', ms: 900 }]);
+    expect(clockChanges(clock(3_600_000_000), clock(3_600_000_100), 500)).toEqual([]);
+  });
+});
+
 describe('findings', () => {
   const all: EvidenceFinding[] = [
     { kind: 'segments-not-contiguous', node: 'n1', after: '1', next: '3' },
@@ -92,6 +104,7 @@ describe('findings', () => {
     { kind: 'node-restarted', node: 'n1' },
     { kind: 'truncated-during-cut', node: 'n1', table: 't' },
     { kind: 'streaming', node: 'n1', operation: 'Repair' },
+    { kind: 'clock-moved', node: 'n1', ms: 900 },
     { kind: 'tables-changed', table: 't' },
   ];
 
