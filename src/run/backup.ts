@@ -18,6 +18,7 @@ import type { Details } from './details.ts';
 import { stateFolder, unfinishedRestore } from './journal.ts';
 import { checkOwner, openOwnRepository } from './open-repository.ts';
 import { stage } from './stage.ts';
+import { sweepSnapshots } from './sweep.ts';
 import { cutFindings, linger, nodeOf, type OpenCut, openCut, truncationFindings } from './take-cut.ts';
 
 export interface BackupOptions {
@@ -79,6 +80,7 @@ export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promi
     const lease = await repository.acquireLease('write', { run, host: hostname(), pid: process.pid });
     cleanup.add('lease', () => lease.release());
     cleanup.add('staged objects', () => repository.discardRun(run));
+    await sweepSnapshots(c, topology, repository, { signal: opts.signal, emit });
     const work = { c, run, repository, topology, cleanup, emit, signal: opts.signal };
     const { parts, details, attempts } = await capture(work);
     const manifest = await stage(emit, 'publish', 'checking what was written, publishing the manifest', () =>
