@@ -1,4 +1,5 @@
 import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import type * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Pins } from '../../../src/cut/pins.ts';
@@ -7,7 +8,7 @@ import { temporaryFolder } from '../support/folder.ts';
 /** Names that a listing has though the files are gone. */
 const ghosts = vi.hoisted<string[]>(() => []);
 vi.mock('node:fs/promises', async (original) => {
-  const real = await original<typeof import('node:fs/promises')>();
+  const real = await original<typeof fs>();
   const readdir = async (path: string) => [
     ...(await real.readdir(path)),
     ...(path.endsWith('commitlog') ? ghosts : []),

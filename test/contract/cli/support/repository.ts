@@ -97,7 +97,7 @@ export async function buildRepository(folder: string): Promise<Built> {
         consistency: 'cut',
         cutMicros: T,
         parts,
-        details: details() as unknown as Manifest['details'],
+        details: details(),
       });
     },
   };
