@@ -13,7 +13,7 @@ const END_MS = 5_000;
 const LAST_WORDS_MS = 2_000;
 
 export interface CommandOptions {
-  signal: AbortSignal;
+  signal?: AbortSignal;
   timeoutMs?: number;
   /** Gets every line of both outputs instead of having them kept. */
   onLine?: (line: string) => void;
@@ -29,7 +29,7 @@ export async function runCommand(
   o: CommandOptions,
 ): Promise<{ exitCode: number; stdout: string; stderr: string }> {
   const [file, ...args] = argv as [string, ...string[]];
-  if (o.signal.aborted) throw new SkepError('cancelled', `${file} was cancelled`);
+  if (o.signal?.aborted) throw new SkepError('cancelled', `${file} was cancelled`);
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const outputs = [child.stdout, child.stderr].map((s) => (o.onLine ? tellLines(s, o.onLine) : keep(s)));
   let ended: 'cancelled' | 'late' | undefined;
@@ -39,7 +39,7 @@ export async function runCommand(
     setTimeout(() => signalGroup(child.pid, 'SIGKILL'), END_MS).unref();
   };
   const onAbort = () => end('cancelled');
-  o.signal.addEventListener('abort', onAbort, { once: true });
+  o.signal?.addEventListener('abort', onAbort, { once: true });
   const timer = o.timeoutMs === undefined ? undefined : setTimeout(() => end('late'), o.timeoutMs);
   try {
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
@@ -58,7 +58,7 @@ export async function runCommand(
     throw new SkepError('command-failed', `cannot run ${file}: ${(e as NodeJS.ErrnoException).code ?? String(e)}`);
   } finally {
     clearTimeout(timer);
-    o.signal.removeEventListener('abort', onAbort);
+    o.signal?.removeEventListener('abort', onAbort);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Topology } from '../discovery/topology.ts';
 import type { ClockOffset } from './clock.ts';
-import type { Truncation } from '../protocol/methods.ts';
+import type { SegmentEvidence, Truncation } from '../protocol/methods.ts';
 
 /** Why a cut cannot be trusted. */
 export type EvidenceFinding =
@@ -8,16 +8,18 @@ export type EvidenceFinding =
   | { kind: 'segment-missed'; node: string; segment: string }
   | { kind: 'unsynced-tail'; node: string; mutations: number }
   | { kind: 'schema-changed'; node: string }
+  | { kind: 'schema-disagreement'; versions: string[] }
   | { kind: 'tables-changed'; table: string }
   | { kind: 'topology-changed'; node: string; what: 'host id' | 'tokens' | 'peers' }
   | { kind: 'node-restarted'; node: string }
   | { kind: 'truncated-during-cut'; node: string; table: string }
   | { kind: 'streaming'; node: string; operation: string }
-  | { kind: 'clock-moved'; node: string; ms: number };
+  | { kind: 'clock-moved'; node: string; ms: number }
+  | { kind: 'written-ahead'; node: string; ms: number };
 
-/** Whether taking the cut once more can help. A changed topology is refused at once. */
+/** Whether taking the cut once more can help. A changed topology, or a client whose clock is wrong, is refused at once. */
 export function worthAnotherTry(findings: readonly EvidenceFinding[]): boolean {
-  return findings.every((f) => f.kind !== 'topology-changed');
+  return findings.every((f) => f.kind !== 'topology-changed' && f.kind !== 'written-ahead');
 }
 
 export function describeFinding(f: EvidenceFinding): string {
@@ -30,6 +32,8 @@ export function describeFinding(f: EvidenceFinding): string {
       return `${f.node}: ${f.mutations} mutations before T were not synced yet`;
     case 'schema-changed':
       return `${f.node}: the schema changed`;
+    case 'schema-disagreement':
+      return `the nodes have ${f.versions.length} schema versions`;
     case 'tables-changed':
       return `table ${f.table} was made, dropped or made again`;
     case 'topology-changed':
@@ -42,6 +46,8 @@ export function describeFinding(f: EvidenceFinding): string {
       return `${f.node}: data was streamed (${f.operation})`;
     case 'clock-moved':
       return `${f.node}: its clock was set anew, by ${f.ms} ms`;
+    case 'written-ahead':
+      return `${f.node}: a write is stamped ${f.ms} ms ahead of now: the clock of a client is wrong`;
   }
 }
 
@@ -104,4 +110,24 @@ export function clockChanges(
     if (moved <= maxMs * 1000 + was.errorUs + is.errorUs) return [];
     return [{ kind: 'clock-moved' as const, node: was.node, ms: Math.round(moved / 1000) }];
   });
+}
+
+/** What is read of the schema from one node must be what all have. */
+export function schemaDisagreement(topology: Topology): EvidenceFinding[] {
+  const versions = [...new Set(topology.nodes.map((n) => n.schemaVersion))].sort();
+  return versions.length > 1 ? [{ kind: 'schema-disagreement', versions }] : [];
+}
+
+/**
+ * Writes that were stamped later than they were read: the clock of their client is ahead by more than clocks may differ,
+ * so the snapshots may hold what is after `T`. Not every client is on a machine whose clock skep can measure.
+ */
+export function writtenAhead(
+  node: string,
+  evidence: SegmentEvidence,
+  readUs: number,
+  maxMs: number,
+): EvidenceFinding[] {
+  const ms = Number((BigInt(evidence.newest ?? 0) - BigInt(readUs)) / 1000n);
+  return ms > maxMs ? [{ kind: 'written-ahead', node, ms }] : [];
 }

@@ -30,6 +30,8 @@ export class Pins {
   #timer: NodeJS.Timeout | undefined;
   #watcher: FSWatcher | undefined;
   #beat = 0;
+  #waiting = false;
+  #frozen = false;
 
   private constructor(source: string, folder: string) {
     this.#source = source;
@@ -57,6 +59,19 @@ export class Pins {
     return pins;
   }
 
+  /**
+   * The last look: newer segments are left alone from here on, for they would fill the disk of the commit log while the
+   * pinned ones wait to be stored. Otherwise as `list`.
+   */
+  async freeze(): Promise<PinList> {
+    this.#watcher?.close();
+    this.#then(async () => {
+      await this.#look();
+      this.#frozen = true;
+    });
+    return this.list();
+  }
+
   /** What is pinned, after one more look. Throws what went wrong while pinning. */
   async list(): Promise<PinList> {
     this.#again();
@@ -79,16 +94,24 @@ export class Pins {
     await rmdir(dirname(this.folder)).catch(() => {});
   }
 
+  /** One look that begins later than now; one that is waiting already will do. */
   #again(): void {
-    this.#work = this.#work
-      .then(() => this.#look())
-      .catch((e) => {
-        this.#failure ??= toSkepError(e, 'command-failed');
-      });
+    if (this.#waiting) return;
+    this.#waiting = true;
+    this.#then(() => {
+      this.#waiting = false;
+      return this.#look();
+    });
+  }
+
+  #then(work: () => Promise<void>): void {
+    this.#work = this.#work.then(work).catch((e) => {
+      this.#failure ??= toSkepError(e, 'command-failed');
+    });
   }
 
   async #look(): Promise<void> {
-    const there = segmentsOf(await readdir(this.#source));
+    const there = this.#frozen ? [] : segmentsOf(await readdir(this.#source));
     this.#first ??= firstToPin(there)?.id;
     for (const s of there) {
       if (this.#first === undefined || s.id < this.#first || this.#linked.has(s.name)) continue;

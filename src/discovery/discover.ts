@@ -63,6 +63,8 @@ async function discoverNode(name: string, cql: Cql): Promise<TopologyNode> {
       `${name} does not tell its folders (Cassandra ${local.release_version})`,
     );
   }
+  // The second is its name in 4.0.
+  const syncPeriod = get('commitlog_sync_period') || get('commitlog_sync_period_in_ms');
   return {
     name,
     address: cql.address,
@@ -79,7 +81,7 @@ async function discoverNode(name: string, cql: Cql): Promise<TopologyNode> {
     hintsDir: get('hints_directory'),
     savedCachesDir: get('saved_caches_directory'),
     commitlogSync: get('commitlog_sync'),
-    commitlogSyncMs: get('commitlog_sync') === 'periodic' ? parseMillis(get('commitlog_sync_period')) : 0,
+    commitlogSyncMs: get('commitlog_sync') === 'periodic' ? parseMillis(syncPeriod) : 0,
     commitlogEncrypted: /enabled\s*[=:]\s*true/i.test(get('transparent_data_encryption_options')),
   };
 }

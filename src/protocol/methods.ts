@@ -26,6 +26,8 @@ export const params = {
   'node.run': z.object({
     argv: z.array(z.string()).min(1),
     timeoutMs: z.number().int().positive(),
+    /** Not ended when the call is cancelled: what it has begun elsewhere would go on unseen. */
+    toEnd: z.boolean().optional(),
   }),
   /** Runs `argv` when the conversation ends before `node.offExit` was called with the same id. */
   'node.onExit': z.object({ id: z.string(), argv: z.array(z.string()).min(1) }),
@@ -45,8 +47,10 @@ export const params = {
   'repair.run': z.object({ argv: z.array(z.string()).min(1) }),
 
   'pin.start': z.object({ run, commitlogDir: path }),
-  /** Lists what is pinned, after one more look into the folder. */
+  /** Lists what is pinned, after one more look into the folder unless it is frozen. */
   'pin.list': z.object({ run }),
+  /** The same, and no segment is pinned after it. */
+  'pin.freeze': z.object({ run }),
   'pin.clear': z.object({ run }),
 
   'snapshot.check': z.object({
@@ -64,11 +68,9 @@ export const params = {
     tag: z.string(),
     tables: z.array(tableRef),
   }),
-  /** Stores the pinned segments, reads them as a restore will, and writes the listing of the node's Cassandra. */
+  /** Stores the pinned segments, which must be frozen, reads them as a restore will, and writes the listing of the node's Cassandra. */
   'capture.segments': z.object({
     target,
-    /** Decimal: newer segments were begun after the linger. */
-    upTo: z.string(),
     /** Decimal µs. */
     T: z.string(),
     schema: z.unknown(),
@@ -211,6 +213,7 @@ export interface Results {
   'repair.run': { exitCode: number; ranges: number; lines: string[] };
   'pin.start': Pinned;
   'pin.list': Pinned;
+  'pin.freeze': Pinned;
   'pin.clear': null;
   'snapshot.check': { files: number; bytes: number };
   'snapshot.leftovers': { tags: string[] };

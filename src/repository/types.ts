@@ -27,6 +27,8 @@ export interface StoredObject {
 export interface PutFileOptions {
   /** The content must have this SHA-256, else `object-damaged` and nothing is kept. */
   expectSha256?: string;
+  /** Reads the file whatever the hints say: one that is written through a memory map changes without a new time. */
+  reread?: boolean;
   signal?: AbortSignal;
   /** Called with the number of bytes read since the last call. */
   onBytes?: (bytes: number) => void;

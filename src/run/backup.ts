@@ -1,25 +1,24 @@
 import { hostname } from 'node:os';
 import { preflight } from '../checks/preflight.ts';
 import type { ClusterConfig } from '../config/schema.ts';
-import { describeFinding, type EvidenceFinding, worthAnotherTry } from '../cut/evidence.ts';
 import { discover } from '../discovery/discover.ts';
 import type { Topology } from '../discovery/topology.ts';
-import { describeKeyspace, foreignTables, readSchemaRows } from '../drivers/cassandra/schema.ts';
 import { stagingFolder } from '../drivers/elasticsearch/snapshots.ts';
 import { SkepError, toSkepError } from '../errors.ts';
 import type { Emit } from '../events.ts';
-import type { Captured, Results } from '../protocol/methods.ts';
-import { type Manifest, type ManifestPart, newBackupId, type Repository } from '../repository/index.ts';
+import type { Captured } from '../protocol/methods.ts';
+import { type Manifest, type ManifestPart, newBackupId } from '../repository/index.ts';
 import { VERSION } from '../version.ts';
-import { readSeqNos, removeOlderSnapshots, type SearchSnapshot, snapshotSearch } from './capture-search.ts';
+import { checkAlone, keepOnly } from './capture-search.ts';
 import { Cleanup } from './cleanup.ts';
-import { agentOf, connect, type Connections, disconnect, measureClocks, onCassandraNodes } from './connections.ts';
+import type { BackupWork } from './backup-work.ts';
+import { agentOf, connect, type Connections, disconnect, measureClocks } from './connections.ts';
 import type { Details } from './details.ts';
 import { stateFolder, unfinishedRestore } from './journal.ts';
 import { checkOwner, openOwnRepository } from './open-repository.ts';
 import { stage } from './stage.ts';
 import { sweepSnapshots } from './sweep.ts';
-import { cutFindings, linger, nodeOf, type OpenCut, openCut, truncationFindings } from './take-cut.ts';
+import { cutUntilGood } from './try-cut.ts';
 
 export interface BackupOptions {
   signal: AbortSignal;
@@ -118,23 +117,13 @@ async function refuseDuringRestore(cluster: string): Promise<void> {
   });
 }
 
-interface Work {
-  c: Connections;
-  run: string;
-  repository: Repository;
-  topology: Topology;
-  cleanup: Cleanup;
-  emit: Emit;
-  signal: AbortSignal;
-}
-
 interface CapturedAll {
   parts: ManifestPart[];
   details: Details;
   attempts: number;
 }
 
-async function capture(w: Work): Promise<CapturedAll> {
+async function capture(w: BackupWork): Promise<CapturedAll> {
   const { c, emit, signal } = w;
   const { files } = c.cluster;
   const filesAgent = agentOf(c.agents, files.node);
@@ -150,14 +139,7 @@ async function capture(w: Work): Promise<CapturedAll> {
       },
     ),
   );
-  const [firstCql] = [...c.cql.values()];
-  if (!firstCql) throw new SkepError('topology-mismatch', 'the cluster has no Cassandra node');
-  const schema: Details['schema'] = {
-    statements: await describeKeyspace(firstCql, c.cluster.cassandra.keyspace),
-    rows: (await readSchemaRows(firstCql, c.cluster.cassandra.keyspace)) as Details['schema']['rows'],
-    foreign: await foreignTables(firstCql, c.cluster.cassandra.keyspace),
-  };
-  const { cut, search, cassandra, attempts } = await cutUntilGood(w, schema);
+  const { cut, schema, search, cassandra, attempts } = await cutUntilGood(w);
   const filesDone = await stage(emit, 'files-2', 'attachments, second pass', () =>
     filesAgent.call('files.finish', { target: filesTarget }, { signal }),
   );
@@ -165,16 +147,18 @@ async function capture(w: Work): Promise<CapturedAll> {
     emit({ type: 'warning', text: `${path}: its content is not what its name says`, context: { path } });
   }
   const searchDone = await stage(emit, 'elasticsearch', 'storing the elasticsearch snapshot', async () => {
-    await removeOlderSnapshots(c, search.name);
+    await keepOnly(c, search.name);
     const { staging } = c.cluster.elasticsearch;
     const target = { repository: c.cluster.repository, run: w.run, writer: `${staging.node}-elasticsearch` };
     const onProgress = (p: object) =>
       emit({ type: 'progress', node: staging.node, store: 'elasticsearch', stage: 'store', files: 0, bytes: 0, ...p });
-    return agentOf(c.agents, staging.node).call(
+    const stored = await agentOf(c.agents, staging.node).call(
       'capture.tree',
       { target, folder: stagingFolder(staging.location) },
       { signal, onProgress },
     );
+    await checkAlone(c, search.name);
+    return stored;
   });
   // The snapshot stays in staging: the next one needs only what is new since.
   w.cleanup.add('elasticsearch snapshot', () => Promise.resolve());
@@ -201,112 +185,6 @@ async function capture(w: Work): Promise<CapturedAll> {
     files: { pinned: filesDone.pinned, mismatched: filesDone.mismatched },
   };
   return { parts, details, attempts };
-}
-
-interface GoodCut {
-  cut: OpenCut;
-  search: SearchSnapshot;
-  cassandra: Map<string, Results['capture.segments'] & { ids: string[] }>;
-  attempts: number;
-}
-
-/** Takes the cut until its evidence is whole, at most `cut.attempts` times. Errors: `cut-refused`, and of its parts. */
-async function cutUntilGood(w: Work, schema: Details['schema']): Promise<GoodCut> {
-  const limit = w.c.cluster.cut.attempts;
-  for (let attempt = 1; ; attempt++) {
-    const { findings, ...good } = await tryCut(w, schema, attempt);
-    await releaseCut(w);
-    if (findings.length === 0) return { ...good, attempts: attempt };
-    const text = findings.map(describeFinding).join('; ');
-    if (attempt >= limit || !worthAnotherTry(findings)) {
-      throw new SkepError('cut-refused', `no cut in ${attempt} ${attempt === 1 ? 'try' : 'tries'}: ${text}`, {
-        context: { attempts: attempt, findings },
-      });
-    }
-    w.emit({ type: 'warning', text: `the cut is taken again: ${text}`, context: { attempt, findings } });
-    await w.cleanup.runNow('elasticsearch snapshot');
-  }
-}
-
-async function tryCut(
-  w: Work,
-  schema: Details['schema'],
-  attempt: number,
-): Promise<Omit<GoodCut, 'attempts'> & { findings: EvidenceFinding[] }> {
-  const { c, emit, run } = w;
-  const before = await readSeqNos(c);
-  // One failure stops the other parts of this try at once.
-  const failed = new AbortController();
-  const signal = AbortSignal.any([w.signal, failed.signal]);
-  const cut = await openCut(c, { run, attempt, topology: w.topology, signal, emit, cleanup: w.cleanup });
-  const findings = await truncationFindings(c, cut);
-  const together = [
-    snapshotSearch(c, { run, attempt, T: cut.T, clocks: cut.clocks, before, signal, emit, cleanup: w.cleanup }),
-    captureSnapshots(w, cut, signal),
-    stage(emit, 'linger', 'letting commits that were in flight end', () => linger(c, cut, run, signal)),
-  ] as const;
-  for (const p of together) p.catch((e) => failed.abort(e));
-  const settled = await Promise.allSettled(together);
-  if (failed.signal.aborted) throw failed.signal.reason;
-  const search = (settled[0] as PromiseFulfilledResult<SearchSnapshot>).value;
-  const segments = (settled[2] as PromiseFulfilledResult<Map<string, string[]>>).value;
-  const cassandra = await stage(emit, 'segments', 'storing and reading the commit log segments', () =>
-    onCassandraNodes(c, async (agent, node) => {
-      const ids = segments.get(node) ?? [];
-      const done = await agent.call(
-        'capture.segments',
-        {
-          target: cassandraTarget(w, node),
-          upTo: ids.at(-1) ?? '0',
-          T: String(cut.T),
-          schema: schema.rows,
-          truncated: cut.truncated.get(node) ?? [],
-          foreign: schema.foreign,
-        },
-        { signal },
-      );
-      return { ...done, ids };
-    }),
-  );
-  findings.push(...(await cutFindings(c, cut, run)));
-  for (const [node, { evidence }] of cassandra) {
-    if (evidence.unsynced > 0) findings.push({ kind: 'unsynced-tail', node, mutations: evidence.unsynced });
-  }
-  return { cut, search, cassandra, findings };
-}
-
-function captureSnapshots(w: Work, cut: OpenCut, signal: AbortSignal): Promise<unknown> {
-  const { keyspace } = w.c.cluster.cassandra;
-  return stage(w.emit, 'sstables', 'storing the snapshots', () =>
-    onCassandraNodes(w.c, (agent, node) =>
-      agent.call(
-        'capture.cassandra',
-        {
-          target: cassandraTarget(w, node),
-          dataDirs: nodeOf(cut.topology, node).dataDirs,
-          keyspace,
-          tag: cut.tag,
-          tables: cut.topology.tables,
-        },
-        {
-          signal,
-          onProgress: (p) => w.emit({ type: 'progress', node, store: 'cassandra', stage: 'sstables', ...p }),
-        },
-      ),
-    ),
-  );
-}
-
-/** Snapshots and pins of a try are given back as soon as their bytes are stored. */
-async function releaseCut(w: Work): Promise<void> {
-  for (const n of w.topology.nodes) {
-    await w.cleanup.runNow(`snapshot on ${n.name}`);
-    await w.cleanup.runNow(`pins on ${n.name}`);
-  }
-}
-
-function cassandraTarget(w: Work, node: string) {
-  return { repository: w.c.cluster.repository, run: w.run, writer: `${node}-cassandra` };
 }
 
 function part(node: string, store: string, r: Captured): ManifestPart {

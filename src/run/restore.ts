@@ -55,7 +55,11 @@ export async function restore(cluster: ClusterConfig, o: RestoreOptions): Promis
   const details = parseDetails(manifest.details, backup);
   const cleanup = new Cleanup();
   if (!o.dryRun) await lockRestore(cluster.name, cleanup);
-  const journal = await Journal.open({ folder: stateFolder(), cluster: cluster.name, backup, run: newBackupId() });
+  const opening = Journal.open({ folder: stateFolder(), cluster: cluster.name, backup, run: newBackupId() });
+  const journal = await opening.catch(async (e) => {
+    await cleanup.runAll(o.emit);
+    throw e;
+  });
   const log = repository.runLog(journal.run);
   const emit: Emit = (event) => {
     if (event.type !== 'progress') log.write({ at: new Date().toISOString(), ...event });
@@ -109,12 +113,13 @@ export async function restore(cluster: ClusterConfig, o: RestoreOptions): Promis
 
 /** Two restores at once would each undo what the other does, by one journal. */
 async function lockRestore(cluster: string, cleanup: Cleanup): Promise<void> {
-  const lock = await takeLock(join(stateFolder(), `restore-${cluster}.lock`));
-  if ('holder' in lock) {
-    throw new SkepError('locked', `a restore of ${cluster} is running (process ${lock.holder.pid})`, {
+  const lock = await takeLock(join(stateFolder(), `restore-${cluster}`));
+  if (!lock.release) {
+    const who = lock.holder === undefined ? '' : ` (process ${lock.holder})`;
+    throw new SkepError('locked', `a restore of ${cluster} is running${who}`, {
       hint: 'Wait for it, or stop it; then run the same `skep restore`: it goes on where that one stopped.',
-      context: { pid: lock.holder.pid },
+      context: { pid: lock.holder },
     });
   }
-  cleanup.add('lock', () => lock.release());
+  cleanup.add('lock', lock.release);
 }

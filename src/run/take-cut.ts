@@ -4,6 +4,7 @@ import { clockChanges, type EvidenceFinding, gaps, topologyChanges, truncationCh
 import { discover } from '../discovery/discover.ts';
 import type { Topology } from '../discovery/topology.ts';
 import { clearSnapshotArgs, nodetool, nodetoolArgv, snapshotArgs } from '../drivers/cassandra/nodetool.ts';
+import { SkepError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import type { Truncation } from '../protocol/methods.ts';
 import type { Cleanup } from './cleanup.ts';
@@ -54,16 +55,20 @@ export async function openCut(c: Connections, o: CutOptions): Promise<OpenCut> {
     onCassandraNodes(c, async (agent, node) => {
       const clear = clearSnapshotArgs(tag, keyspace);
       await agent.call('node.onExit', { id: tag, argv: nodetoolArgv(c.cluster, node, clear) });
+      const { dataDirs } = nodeOf(o.topology, node);
       o.cleanup.add(`snapshot on ${node}`, async () => {
         await nodetool(agent, c.cluster, clear);
+        const { tags } = await agent.call('snapshot.leftovers', { dataDirs, keyspace, prefix: tag });
+        if (tags.length > 0) throw new SkepError('command-failed', `nodetool did not clear snapshot ${tag} on ${node}`);
         await agent.call('node.offExit', { id: tag });
       });
       const startedUs = nowUs();
+      // To its end: Cassandra goes on with it in any case, and would make folders again behind whoever clears them.
       await nodetool(agent, c.cluster, snapshotArgs(tag, keyspace, c.cluster.cut.snapshot_ttl), {
         signal,
+        toEnd: true,
         timeoutMs: 600_000,
       });
-      const { dataDirs } = nodeOf(o.topology, node);
       const endedUs = nowUs();
       await agent.call('snapshot.check', { dataDirs, keyspace, tag, tables: o.topology.tables }, { signal });
       return { node, startedUs, endedUs };
@@ -78,8 +83,8 @@ export async function openCut(c: Connections, o: CutOptions): Promise<OpenCut> {
 }
 
 /**
- * Waits until a commit that was stamped before `T` has ended everywhere and is on the commit logs' disks. Gives, for each
- * node, the ids of the segments that hold it: those there when the linger ended, synced once more since then.
+ * Waits until a commit that was stamped before `T` has ended everywhere, ends the pinning, and waits until what is pinned
+ * is on the commit logs' disks. Gives, for each node, the ids of the segments that hold it.
  */
 export async function linger(
   c: Connections,
@@ -90,7 +95,7 @@ export async function linger(
   const past = cut.T + BigInt(c.cluster.cut.linger) * 1000n;
   await delay(untilPast(past, nowUs(), cut.clocks), undefined, { signal });
   const segments = await onCassandraNodes(c, async (agent) => {
-    const pinned = await agent.call('pin.list', { run }, { signal });
+    const pinned = await agent.call('pin.freeze', { run }, { signal });
     return pinned.segments.map((s) => s.id);
   });
   const syncMs = Math.max(...cut.topology.nodes.map((n) => n.commitlogSyncMs));
@@ -98,7 +103,10 @@ export async function linger(
   return segments;
 }
 
-/** What is known against the cut when the linger has ended; the segments' own contents are judged when they are read. */
+/**
+ * What is known against the cut when the linger has ended; the segments' own contents are judged when they are read.
+ * What happens later, while the bytes are stored, does not touch the cut.
+ */
 export async function cutFindings(c: Connections, cut: OpenCut, run: string): Promise<EvidenceFinding[]> {
   const findings: EvidenceFinding[] = [];
   for (const n of cut.topology.nodes) {
@@ -112,7 +120,9 @@ export async function cutFindings(c: Connections, cut: OpenCut, run: string): Pr
     );
   }
   findings.push(...topologyChanges(cut.topology, await discover(c.cluster, c.cql)));
-  findings.push(...clockChanges(cut.clocks, await measureClocks(c.agents), c.cluster.cut.max_clock_skew));
+  const clocks = await measureClocks(c.agents);
+  checkSkew(clocks, c.cluster.cut.max_clock_skew);
+  findings.push(...clockChanges(cut.clocks, clocks, c.cluster.cut.max_clock_skew));
   findings.push(...(await streamedSince(c.cql, cut.firstSnapshotMs)));
   return findings;
 }

@@ -19,6 +19,10 @@ export const cassandraHandlers = {
     return pinsOf(session.pins, p.run).list();
   },
 
+  async 'pin.freeze'(p, { session }) {
+    return pinsOf(session.pins, p.run).freeze();
+  },
+
   async 'pin.clear'(p, { session }) {
     const pins = session.pins.get(p.run);
     session.pins.delete(p.run);
@@ -70,12 +74,11 @@ export const cassandraHandlers = {
   async 'capture.segments'(p, { session, signal }) {
     const capture = session.cassandra.get(p.target.run);
     if (!capture) throw new SkepError('protocol-error', 'capture.segments before capture.cassandra');
-    const { folder, segments: pinned } = await pinsOf(session.pins, p.target.run).list();
-    const segments = pinned.filter((s) => BigInt(s.id) <= BigInt(p.upTo));
+    const { folder, segments } = await pinsOf(session.pins, p.target.run).list();
     const { store } = capture;
     const entries: FileEntry[] = [];
     for (const s of segments) {
-      const o = await store.writer.putFile(join(folder, s.name), { signal });
+      const o = await store.writer.putFile(join(folder, s.name), { signal, reread: true });
       entries.push({ path: `commitlog/${s.name}`, object: o.name, size: o.size });
     }
     await store.writer.flush();

@@ -29,7 +29,7 @@ export const nodeHandlers = {
   },
 
   async 'node.run'(p, { signal }) {
-    return runCommand(p.argv, { signal, timeoutMs: p.timeoutMs });
+    return runCommand(p.argv, { timeoutMs: p.timeoutMs, ...(p.toEnd ? {} : { signal }) });
   },
 
   async 'node.onExit'(p, { session }) {

@@ -38,11 +38,15 @@ export async function nodetool(
   agent: Agent,
   cluster: ClusterConfig,
   args: readonly string[],
-  opts: { timeoutMs?: number; signal?: AbortSignal } = {},
+  opts: { timeoutMs?: number; signal?: AbortSignal; toEnd?: boolean } = {},
 ): Promise<string> {
   const r = await agent.call(
     'node.run',
-    { argv: nodetoolArgv(cluster, agent.node.name, args), timeoutMs: opts.timeoutMs ?? 120_000 },
+    {
+      argv: nodetoolArgv(cluster, agent.node.name, args),
+      timeoutMs: opts.timeoutMs ?? 120_000,
+      ...(opts.toEnd ? { toEnd: true } : {}),
+    },
     opts.signal ? { signal: opts.signal } : {},
   );
   if (r.exitCode === 0) return r.stdout;

@@ -35,6 +35,14 @@ export async function foreignTables(cql: Cql, keyspace: string): Promise<string[
   return user.filter((r) => r.keyspace_name !== keyspace).map((r) => String(r.id));
 }
 
+/** Whether writes to a keyspace go through the commit log. */
+export async function isDurable(cql: Cql, keyspace: string): Promise<boolean> {
+  const rows = await cql.query('SELECT durable_writes FROM system_schema.keyspaces WHERE keyspace_name = ?', [
+    keyspace,
+  ]);
+  return rows.every((r) => r.durable_writes !== false);
+}
+
 /** Names of the counter tables of a keyspace: a cut cannot hold them. */
 export async function counterTables(cql: Cql, keyspace: string): Promise<string[]> {
   const rows = await cql.query('SELECT table_name, flags FROM system_schema.tables WHERE keyspace_name = ?', [

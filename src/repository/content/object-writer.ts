@@ -36,12 +36,12 @@ export class BatchObjectWriter implements ObjectWriter {
 
   async putFile(path: string, options: PutFileOptions = {}): Promise<StoredObject> {
     this.#check(options.signal);
-    const hinted = await this.#fromHint(path, options);
+    const hinted = options.reread ? undefined : await this.#fromHint(path, options);
     if (hinted !== undefined) return hinted;
     const file = new SourceFile(path);
     try {
       const size = file.size();
-      const before = this.#hints === undefined ? undefined : file.identity();
+      const before = this.#hints === undefined || options.reread ? undefined : file.identity();
       const stored =
         size <= SMALL ? await this.#putSmall(file, size, options) : await this.#putLarge(file, size, options);
       if (before !== undefined) rememberIfSettled(this.#hints, before, file.identity(), stored);

@@ -7,6 +7,7 @@ import {
   topologyChanges,
   truncationChanges,
   worthAnotherTry,
+  writtenAhead,
 } from '../../../src/cut/evidence.ts';
 import type { Topology, TopologyNode } from '../../../src/discovery/topology.ts';
 import { topologyOf } from '../checks/topology-of.ts';
@@ -116,5 +117,30 @@ describe('findings', () => {
   test('are worth another try, but not a topology that has changed', () => {
     expect(worthAnotherTry(all)).toBe(true);
     expect(worthAnotherTry([...all, { kind: 'topology-changed', node: 'n1', what: 'tokens' }])).toBe(false);
+  });
+});
+
+describe('writes that are stamped ahead', () => {
+  const evidence = (newest?: bigint) => ({
+    read: 1,
+    kept: 1,
+    afterT: 0,
+    truncated: 0,
+    foreign: 0,
+    unsynced: 0,
+    ...(newest === undefined ? {} : { newest: String(newest) }),
+  });
+  const NOW = 1_800_000_000_000_000;
+
+  test('by more than clocks may differ are found: the clock of a client is wrong', () => {
+    const ahead = evidence(BigInt(NOW) + 501_000n);
+    expect(writtenAhead('n1', ahead, NOW, 500)).toEqual([{ kind: 'written-ahead', node: 'n1', ms: 501 }]);
+    expect(worthAnotherTry(writtenAhead('n1', ahead, NOW, 500))).toBe(false);
+  });
+
+  test('by less, or not at all, are none', () => {
+    for (const newest of [undefined, BigInt(NOW) - 1n, BigInt(NOW) + 500_000n]) {
+      expect(writtenAhead('n1', evidence(newest), NOW, 500)).toEqual([]);
+    }
   });
 });

@@ -52,6 +52,15 @@ describe('pins', () => {
     expect(await readFile(join(folder, name(4)), 'utf8')).toBe('segment 4');
   });
 
+  test('that are frozen leave newer segments alone', async () => {
+    const { dir, add, folder } = await commitlog(1, 2, 3);
+    const pins = await start(dir);
+    expect((await pins.freeze()).segments.map((s) => s.id)).toEqual(['2', '3']);
+    await add(4);
+    expect((await pins.list()).segments.map((s) => s.id)).toEqual(['2', '3']);
+    expect(await readdir(folder)).toHaveLength(2);
+  });
+
   test('leave other files and older segments that come later alone', async () => {
     const { dir, add } = await commitlog(5, 6);
     const pins = await start(dir);

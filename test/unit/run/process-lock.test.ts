@@ -1,52 +1,43 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 import { takeLock } from '../../../src/run/process-lock.ts';
+import { temporaryFolder } from '../support/folder.ts';
 
-let folder: string;
-let file: string;
-
-beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'skep-lock-'));
-  file = path.join(folder, 'state', 'restore.lock');
-});
-afterEach(() => rm(folder, { recursive: true }));
+const MODULE = new URL('../../../src/run/process-lock.ts', import.meta.url).href;
 
 test('a lock is had once, and again when it is released', async () => {
-  const first = await takeLock(file);
-  if (!('release' in first)) throw new Error('not taken');
-  expect(await takeLock(file)).toMatchObject({ holder: { pid: process.pid } });
-  await first.release();
-  const second = await takeLock(file);
-  expect('release' in second).toBe(true);
+  const path = join(await temporaryFolder(), 'lock');
+  const first = await takeLock(path);
+  expect(await takeLock(path)).toEqual({ release: undefined, holder: process.pid });
+  await first.release?.();
+  const second = await takeLock(path);
+  expect(second.release).toBeDefined();
+  await second.release?.();
 });
 
-test('a process that has ended holds nothing, also when its pid is used again', async () => {
-  await takeLock(file);
-  for (const text of [
-    JSON.stringify({ pid: process.pid, started: 'another boot 17' }),
-    JSON.stringify({ pid: 2 ** 22 + 1, started: 'x' }),
-    'torn{',
-  ]) {
-    await writeFile(file, text);
-    expect('release' in (await takeLock(file))).toBe(true);
-  }
-  expect(await readdir(path.dirname(file))).toEqual(['restore.lock']);
+test('of many that want it at once one gets it', async () => {
+  const path = join(await temporaryFolder(), 'lock');
+  const all = await Promise.all(Array.from({ length: 20 }, () => takeLock(path)));
+  const holders = all.filter((l) => l.release);
+  expect(holders).toHaveLength(1);
+  await holders[0]?.release?.();
 });
 
-test('of many that find a dead holder one gets the lock', async () => {
-  await takeLock(file);
-  await writeFile(file, 'dead');
-  const all = await Promise.all(Array.from({ length: 20 }, () => takeLock(file)));
-  expect(all.filter((l) => 'release' in l)).toHaveLength(1);
-});
-
-test('who has lost the lock does not release the one of another', async () => {
-  const lock = await takeLock(file);
-  if (!('release' in lock)) throw new Error('not taken');
-  const other = JSON.stringify({ pid: 1, started: 'x' });
-  await writeFile(file, other);
-  await lock.release();
-  expect(await readdir(path.dirname(file))).toEqual(['restore.lock']);
+test('a process that was killed holds nothing', async () => {
+  const path = join(await temporaryFolder(), 'lock');
+  const script = `const { takeLock } = await import(${JSON.stringify(MODULE)});
+    await takeLock(${JSON.stringify(path)}); console.log('held'); setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  expect(await takeLock(path)).toEqual({ release: undefined, holder: child.pid });
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  const own = await takeLock(path);
+  expect(own.release).toBeDefined();
+  await own.release?.();
 });

@@ -1,0 +1,152 @@
+import { nowUs } from '../cut/clock.ts';
+import {
+  describeFinding,
+  type EvidenceFinding,
+  schemaDisagreement,
+  topologyChanges,
+  worthAnotherTry,
+  writtenAhead,
+} from '../cut/evidence.ts';
+import { discover } from '../discovery/discover.ts';
+import { SkepError } from '../errors.ts';
+import type { Results } from '../protocol/methods.ts';
+import type { BackupWork } from './backup-work.ts';
+import { readSeqNos, type SearchSnapshot, snapshotSearch } from './capture-search.ts';
+import { onCassandraNodes } from './connections.ts';
+import type { Details } from './details.ts';
+import { readSchema } from './read-schema.ts';
+import { stage } from './stage.ts';
+import { cutFindings, linger, nodeOf, type OpenCut, openCut, truncationFindings } from './take-cut.ts';
+
+export interface GoodCut {
+  cut: OpenCut;
+  /** As it was from before the first pin to the end of the linger. */
+  schema: Details['schema'];
+  search: SearchSnapshot;
+  cassandra: Map<string, Results['capture.segments'] & { ids: string[] }>;
+}
+
+type Try = { good: GoodCut; findings: [] } | { good: undefined; findings: EvidenceFinding[] };
+
+/** Takes the cut until its evidence is whole, at most `cut.attempts` times. Errors: `cut-refused`, and of its parts. */
+export async function cutUntilGood(w: BackupWork): Promise<GoodCut & { attempts: number }> {
+  const limit = w.c.cluster.cut.attempts;
+  for (let attempt = 1; ; attempt++) {
+    const { good, findings } = await tryCut(w, attempt);
+    await releaseCut(w);
+    if (good) return { ...good, attempts: attempt };
+    const text = findings.map(describeFinding).join('; ');
+    if (attempt >= limit || !worthAnotherTry(findings)) {
+      throw new SkepError('cut-refused', `no cut in ${attempt} ${attempt === 1 ? 'try' : 'tries'}: ${text}`, {
+        context: { attempts: attempt, findings },
+      });
+    }
+    w.emit({ type: 'warning', text: `the cut is taken again: ${text}`, context: { attempt, findings } });
+    await w.cleanup.runNow('elasticsearch snapshot');
+  }
+}
+
+/** Ends the storing of a cut that is known to be no good. */
+class Spoiled extends Error {
+  readonly findings: EvidenceFinding[];
+
+  constructor(findings: EvidenceFinding[]) {
+    super('the cut cannot be trusted');
+    this.findings = findings;
+  }
+}
+
+async function tryCut(w: BackupWork, attempt: number): Promise<Try> {
+  const { c, emit, run } = w;
+  // Anew for each try: what has changed before it does not harm it.
+  const topology = await discover(c.cluster, c.cql);
+  const moved = topologyChanges(w.topology, topology).filter((f) => f.kind === 'topology-changed');
+  const findings = [...moved, ...schemaDisagreement(topology)];
+  if (findings.length > 0) return { good: undefined, findings };
+  const schema = await readSchema(c);
+  const before = await readSeqNos(c);
+  // One failure stops the other parts of this try at once.
+  const failed = new AbortController();
+  const signal = AbortSignal.any([w.signal, failed.signal]);
+  const cut = await openCut(c, { run, attempt, topology, signal, emit, cleanup: w.cleanup });
+  const truncated = await truncationFindings(c, cut);
+  if (truncated.length > 0) return { good: undefined, findings: truncated };
+  const lingered = stage(emit, 'linger', 'letting commits that were in flight end', async () => {
+    const segments = await linger(c, cut, run, signal);
+    const found = await cutFindings(c, cut, run);
+    if (found.length > 0) throw new Spoiled(found);
+    return segments;
+  });
+  const together = [
+    lingered,
+    snapshotSearch(c, { run, attempt, T: cut.T, clocks: cut.clocks, before, signal, emit, cleanup: w.cleanup }),
+    captureSnapshots(w, cut, signal),
+  ] as const;
+  for (const p of together) p.catch((e) => failed.abort(e));
+  const [segments, search] = await Promise.allSettled(together);
+  if (failed.signal.reason instanceof Spoiled) return { good: undefined, findings: failed.signal.reason.findings };
+  if (segments.status === 'rejected' || search.status === 'rejected' || failed.signal.aborted)
+    throw failed.signal.reason;
+  const cassandra = await captureSegments(w, cut, schema, segments.value);
+  for (const [node, { evidence, readUs }] of cassandra) {
+    if (evidence.unsynced > 0) findings.push({ kind: 'unsynced-tail', node, mutations: evidence.unsynced });
+    findings.push(...writtenAhead(node, evidence, readUs, c.cluster.cut.max_clock_skew));
+  }
+  if (findings.length > 0) return { good: undefined, findings };
+  return { good: { cut, schema, search: search.value, cassandra }, findings: [] };
+}
+
+function captureSegments(w: BackupWork, cut: OpenCut, schema: Details['schema'], segments: Map<string, string[]>) {
+  return stage(w.emit, 'segments', 'storing and reading the commit log segments', () =>
+    onCassandraNodes(w.c, async (agent, node) => {
+      const done = await agent.call(
+        'capture.segments',
+        {
+          target: cassandraTarget(w, node),
+          T: String(cut.T),
+          schema: schema.rows,
+          truncated: cut.truncated.get(node) ?? [],
+          foreign: schema.foreign,
+        },
+        { signal: w.signal },
+      );
+      // The later of two clocks that may be apart: what is ahead of it is ahead of both.
+      const ahead = cut.clocks.find((o) => o.node === node);
+      return { ...done, ids: segments.get(node) ?? [], readUs: nowUs() + Math.max(0, ahead?.offsetUs ?? 0) };
+    }),
+  );
+}
+
+function captureSnapshots(w: BackupWork, cut: OpenCut, signal: AbortSignal): Promise<unknown> {
+  const { keyspace } = w.c.cluster.cassandra;
+  return stage(w.emit, 'sstables', 'storing the snapshots', () =>
+    onCassandraNodes(w.c, (agent, node) =>
+      agent.call(
+        'capture.cassandra',
+        {
+          target: cassandraTarget(w, node),
+          dataDirs: nodeOf(cut.topology, node).dataDirs,
+          keyspace,
+          tag: cut.tag,
+          tables: cut.topology.tables,
+        },
+        {
+          signal,
+          onProgress: (p) => w.emit({ type: 'progress', node, store: 'cassandra', stage: 'sstables', ...p }),
+        },
+      ),
+    ),
+  );
+}
+
+/** Snapshots and pins of a try are given back as soon as their bytes are stored. */
+async function releaseCut(w: BackupWork): Promise<void> {
+  for (const n of w.topology.nodes) {
+    await w.cleanup.runNow(`snapshot on ${n.name}`);
+    await w.cleanup.runNow(`pins on ${n.name}`);
+  }
+}
+
+function cassandraTarget(w: BackupWork, node: string) {
+  return { repository: w.c.cluster.repository, run: w.run, writer: `${node}-cassandra` };
+}
