@@ -136,11 +136,35 @@ describe('a snapshot of Elasticsearch', () => {
 });
 
 describe('a repository of Elasticsearch', () => {
-  test('is registered, then verified by every node', async () => {
-    const search = fakeSearch(({ path }) =>
-      path.endsWith('_verify') ? { nodes: { a: { name: 'n1' }, b: { name: 'n2' } } } : {},
-    );
-    expect(await registerRepository(search, 'repo', '/es', { readonly: true })).toEqual(['n1', 'n2']);
-    expect(search.asked[0]?.body).toEqual({ type: 'fs', settings: { location: '/es', readonly: true } });
+  const VERIFIED = { nodes: { a: { name: 'n1' }, b: { name: 'n2' } } };
+  const registered = (settings: object) => ({ repo: { type: 'fs', settings } });
+
+  /** Registers `/es` where there is this, or nothing; gives the methods and paths that were asked, and the body of a PUT. */
+  async function register(there: unknown, readonly = false) {
+    const search = fakeSearch(({ method }) => {
+      if (method === 'POST') return VERIFIED;
+      if (method === 'GET' && there instanceof Error) throw there;
+      return there;
+    });
+    expect(await registerRepository(search, 'repo', '/es', readonly ? { readonly } : {})).toEqual(['n1', 'n2']);
+    expect(search.asked.at(-1)).toMatchObject({ method: 'POST', path: '/_snapshot/repo/_verify' });
+    return search.asked.find((a) => a.method === 'PUT')?.body;
+  }
+
+  test('is registered where it is not, or is another, and always verified by every node', async () => {
+    expect(await register(status(404), true)).toEqual({ type: 'fs', settings: { location: '/es', readonly: true } });
+    expect(await register(status(404))).toEqual({ type: 'fs', settings: { location: '/es' } });
+    for (const other of [registered({ location: '/other' }), registered({ location: '/es', readonly: 'true' })]) {
+      expect(await register(other)).toEqual({ type: 'fs', settings: { location: '/es' } });
+    }
+  });
+
+  test('is left alone when it is as it should be: a snapshot may be using it', async () => {
+    expect(await register(registered({ location: '/es' }))).toBeUndefined();
+    expect(await register(registered({ location: '/es', readonly: 'true' }), true)).toBeUndefined();
+  });
+
+  test('that cannot be looked at is an error', async () => {
+    await expect(register(status(500))).rejects.toMatchObject({ code: 'elasticsearch-failed' });
   });
 });
