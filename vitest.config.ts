@@ -5,7 +5,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool: 'forks' } },
+      // Tests of memory collect garbage before they measure.
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool: 'forks', execArgv: ['--expose-gc'] } },
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], pool: 'forks', testTimeout: 60_000 } },
       {
         test: {
