@@ -1,7 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Peer, type Handler } from '../protocol/peer.ts';
 import { VERSION } from '../version.ts';
 import { handlers } from './handlers.ts';
 import { Session } from './session.ts';
+
+/** How long calls that are under way may go on when the conversation has ended. */
+const HANDLERS_MS = 15_000;
 
 /**
  * Talks on stdin and stdout, logs on stderr, and holds nothing after it has left: when the controller goes, is silent,
@@ -18,7 +22,9 @@ export async function runAgent(
     handlers: change(handlers(session)),
   });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => peer.close());
-  const reason = await peer.closed;
+  const reason = await peer.ending;
+  // What does not heed its signal must not keep pins and snapshots for ever.
+  await Promise.race([peer.closed, delay(HANDLERS_MS)]);
   await session.end();
   if (reason.code === 'protocol-error') process.stderr.write(`${reason.message}\n`);
   process.exit(reason.code === 'protocol-error' ? 1 : 0);

@@ -46,7 +46,7 @@ export async function runCommand(
     await Promise.race([Promise.all(outputs), delay(LAST_WORDS_MS, undefined, { ref: false })]);
     child.stdout.destroy();
     child.stderr.destroy();
-    const [stdout = '', stderr = ''] = await Promise.all(outputs);
+    const [stdout = '', stderr = ''] = (await Promise.all(outputs)).map((text) => text.replace(/\n$/, ''));
     if (ended === 'cancelled') throw new SkepError('cancelled', `${file} was cancelled`);
     if (ended === 'late') {
       throw new SkepError('command-failed', `${file} did not end within ${(o.timeoutMs ?? 0) / 1000} s`);

@@ -1,9 +1,9 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import type { Pins } from '../cut/pins.ts';
 import type { AttachmentCapture } from './attachment-capture.ts';
 import type { Target } from '../protocol/methods.ts';
+import { runCommand } from './run-command.ts';
 import {
   type FileEntry,
   type HintCache,
@@ -12,6 +12,8 @@ import {
   openRepository,
   type Repository,
 } from '../repository/index.ts';
+
+const ON_EXIT_MS = 60_000;
 
 /** What a capture of Cassandra has stored so far on this node. */
 export interface CassandraCapture {
@@ -23,7 +25,8 @@ export interface CassandraCapture {
 export interface Store {
   repository: Repository;
   writer: ObjectWriter;
-  hints: HintCache;
+  /** Absent where they cannot be read: then every file is. */
+  hints: HintCache | undefined;
 }
 
 /** What this agent holds on its node. `end` gives everything back; it runs whenever the conversation ends. */
@@ -37,11 +40,12 @@ export class Session {
   async openStore(target: Target): Promise<Store> {
     const repository = await openRepository(target.repository);
     const file = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'skep', repository.id, target.writer);
-    const hints = await openHintCache(file, repository.id);
+    const hints = await openHintCache(file, repository.id).catch(tell);
+    const { run, writer } = target;
     const store = {
       repository,
       hints,
-      writer: repository.objectWriter({ run: target.run, writer: target.writer, hints }),
+      writer: repository.objectWriter({ run, writer, ...(hints ? { hints } : {}) }),
     };
     this.#stores.add(store);
     return store;
@@ -50,7 +54,8 @@ export class Session {
   /** Publishes what is left, keeps the hints, and forgets the writer. */
   async closeStore(store: Store): Promise<void> {
     await store.writer.close();
-    await store.hints.save();
+    // A home that cannot be written to makes the next backup slower, not this one worse.
+    await store.hints?.save().catch(tell);
     this.#stores.delete(store);
   }
 
@@ -68,10 +73,13 @@ export class Session {
       ...[...this.attachments.values()].map((a) => a.stop()),
       ...[...this.pins.values()].map((p) => p.clear()),
       ...[...this.#stores].map((s) => s.writer.abort()),
-      ...[...this.#onExit.values()].map(([file, ...args]) =>
-        execa(file as string, args, { stdin: 'ignore', timeout: 60_000, reject: false }),
-      ),
+      ...[...this.#onExit.values()].map((argv) => runCommand(argv, { timeoutMs: ON_EXIT_MS })),
     ];
     await Promise.allSettled(work);
   }
+}
+
+/** On stderr, which reaches the controller when the agent ends. */
+function tell(e: unknown): undefined {
+  process.stderr.write(`${e instanceof Error ? e.message : String(e)}\n`);
 }

@@ -21,7 +21,7 @@ export interface NewSegment {
 export interface SegmentOutput {
   /** A fresh id: above every id that the node has known, and rising. */
   nextId(): bigint;
-  /** Most bytes a segment may have. */
+  /** Most bytes a segment may have, unless a single entry has more. */
   segmentSize: number;
   /** Takes a finished segment. Its bytes are the taker's only until the promise settles: then they are written over. */
   write(segment: NewSegment): Promise<void> | void;
@@ -50,13 +50,8 @@ export class SegmentWriter {
     return this.#version === version && this.#size + length <= this.#output.segmentSize;
   }
 
-  /** Copies the entry. Error: `segment-unsupported` where it is too large for any segment. */
+  /** Copies the entry. One that is larger than a segment should be has a segment to itself: Cassandra reads it so too. */
   add(version: SegmentVersion, entry: Uint8Array): void {
-    if (FIRST_ENTRY_AT + entry.length > this.#output.segmentSize) {
-      throw new SkepError('segment-unsupported', `an entry of ${entry.length} bytes does not fit into a segment`, {
-        hint: 'Give new segments at least the size of `commitlog_segment_size` on the node that wrote the log.',
-      });
-    }
     if (!this.fits(version, entry.length))
       throw new SkepError('internal', 'a segment was not flushed when it was full');
     this.#version = version;
@@ -80,7 +75,7 @@ export class SegmentWriter {
     const needed = this.#size + length;
     if (needed <= this.#buffer.length) return;
     const capacity = Math.max(needed, FIRST_CAPACITY, this.#buffer.length * 2);
-    const larger = Buffer.allocUnsafe(Math.min(capacity, this.#output.segmentSize));
+    const larger = Buffer.allocUnsafe(Math.max(needed, Math.min(capacity, this.#output.segmentSize)));
     this.#buffer.copy(larger, 0, 0, this.#size);
     this.#buffer = larger;
   }

@@ -2,12 +2,11 @@ import { watch, type FSWatcher } from 'node:fs';
 import { link, mkdir, readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SkepError, toSkepError } from '../errors.ts';
+import { HEARTBEAT_MS, removeDeadPins } from './dead-pins.ts';
 import { ownFolder } from './own-folder.ts';
 import { firstToPin, segmentsOf } from './segment-name.ts';
 
 const POLL_MS = 50;
-const HEARTBEAT_MS = 5_000;
-const STALE_MS = 10 * 60_000;
 
 export interface PinList {
   folder: string;
@@ -151,7 +150,7 @@ export function pinRoot(commitlogDir: string): Promise<string> {
 async function makeFolder(commitlogDir: string, run: string): Promise<string> {
   try {
     const root = await pinRoot(commitlogDir);
-    await removeStale(root);
+    await removeDeadPins(root);
     await mkdir(join(root, run), { recursive: true });
     return join(root, run);
   } catch (e) {
@@ -160,14 +159,5 @@ async function makeFolder(commitlogDir: string, run: string): Promise<string> {
       hint: "Run the agent as Cassandra's own user; `skep check` tells more.",
       cause: e,
     });
-  }
-}
-
-/** Pins of runs that died without cleaning up: nobody has touched their folder for ten minutes. */
-async function removeStale(root: string): Promise<void> {
-  for (const name of await readdir(root).catch(() => [])) {
-    const folder = join(root, name);
-    const s = await stat(folder).catch(() => undefined);
-    if (s && Date.now() - s.mtimeMs > STALE_MS) await rm(folder, { recursive: true, force: true });
   }
 }

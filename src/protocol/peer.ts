@@ -23,6 +23,8 @@ export interface PeerOptions {
   heartbeatMs?: number;
   /** The other side is taken for dead after this silence, in ms. */
   silenceMs?: number;
+  /** A call that was cancelled is given up when it is not answered within this time, in ms. */
+  cancelMs?: number;
 }
 
 interface Pending {
@@ -34,10 +36,12 @@ interface Pending {
 /**
  * One end of the conversation between controller and agent: calls, their events, cancellation and heartbeats over a
  * pair of byte streams. Both ends are the same class; only the agent has handlers. `closed` resolves with the reason
- * when the conversation has ended, and by then every running handler's signal is aborted and every call rejected.
+ * when the conversation has ended, and by then every running handler's signal is aborted, has settled, and every call
+ * is rejected; `ending` does not wait for the handlers.
  */
 export class Peer {
   readonly closed: Promise<SkepError>;
+  readonly ending: Promise<SkepError>;
   readonly ready: Promise<string>;
   readonly #o: PeerOptions;
   readonly #decoder = new FrameDecoder();
@@ -51,6 +55,7 @@ export class Peer {
   #giveUp: () => void = () => {};
   #end: SkepError | undefined;
   #close!: (e: SkepError) => void;
+  #begin!: (e: SkepError) => void;
   #hello!: (version: string) => void;
   #refuse!: (e: unknown) => void;
   #lastHeard = Date.now();
@@ -59,6 +64,7 @@ export class Peer {
   constructor(options: PeerOptions) {
     this.#o = options;
     this.closed = new Promise((resolve) => (this.#close = resolve));
+    this.ending = new Promise((resolve) => (this.#begin = resolve));
     this.ready = new Promise((resolve, reject) => {
       this.#hello = resolve;
       this.#refuse = reject;
@@ -88,12 +94,19 @@ export class Peer {
     if (this.#end) return Promise.reject(this.#end);
     if (opts.signal?.aborted) return Promise.reject(toSkepError(opts.signal.reason, 'cancelled'));
     const id = this.#nextId++;
-    const cancel = () => void this.#send({ t: 'cancel', id });
+    let giveUp: NodeJS.Timeout | undefined;
+    const cancel = () => {
+      void this.#send({ t: 'cancel', id });
+      // A handler that does not heed it must not keep the caller from cleaning up.
+      const reason = toSkepError(opts.signal?.reason, 'cancelled');
+      giveUp = setTimeout(() => this.#pending.get(id)?.reject(reason), this.#o.cancelMs ?? 60_000);
+    };
     opts.signal?.addEventListener('abort', cancel, { once: true });
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject, onEvent: opts.onEvent });
       void this.#send({ t: 'call', id, method, params });
     }).finally(() => {
+      clearTimeout(giveUp);
       this.#pending.delete(id);
       opts.signal?.removeEventListener('abort', cancel);
     });
@@ -108,6 +121,7 @@ export class Peer {
     this.#pending.clear();
     for (const c of this.#running.values()) c.abort(reason);
     this.#refuse(reason);
+    this.#begin(reason);
     this.#giveUp();
     void Promise.all(this.#settled).then(() => this.#close(reason));
   }

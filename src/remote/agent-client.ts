@@ -21,6 +21,10 @@ export interface Agent {
   close(): Promise<void>;
 }
 
+/** How long an agent may clean up until it is told to end, and until it is killed: a stuck disk must not stop the run. */
+const END_MS = 20_000;
+const KILL_MS = 120_000;
+
 /** How long a process may take to exit when its output has ended, and its last words to come when it has exited. */
 const EXIT_MS = 2_000;
 const LAST_WORDS_MS = 500;
@@ -101,9 +105,9 @@ export async function openAgent(
     async close() {
       peer.close();
       child.stdin.end();
-      const killer = setTimeout(() => child.kill(), 20_000);
+      const killers = [setTimeout(() => child.kill(), END_MS), setTimeout(() => child.kill('SIGKILL'), KILL_MS)];
       await ended;
-      clearTimeout(killer);
+      for (const k of killers) clearTimeout(k);
       letGo();
     },
   };

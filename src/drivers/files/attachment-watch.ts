@@ -1,5 +1,6 @@
-import { link, mkdir, rm, rmdir, stat } from 'node:fs/promises';
+import { link, mkdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { HEARTBEAT_MS, removeDeadPins } from '../../cut/dead-pins.ts';
 import { SkepError } from '../../errors.ts';
 import { PIN_FOLDER, walkFiles } from './walk.ts';
 
@@ -25,6 +26,8 @@ export class AttachmentWatch {
   readonly #skip: (path: string) => Promise<boolean>;
   #pins = 0;
   #timer: NodeJS.Timeout | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #waiting = false;
   #work: Promise<void> = Promise.resolve();
   #failure: unknown;
   #changed = '';
@@ -59,7 +62,10 @@ export class AttachmentWatch {
   async start(pollMs: number): Promise<void> {
     // Not the location itself: made anew it would look like one without attachments.
     await makeFolder(dirname(this.#folder));
+    await removeDeadPins(dirname(this.#folder));
     await makeFolder(this.#folder);
+    // The first look at a million files may take longer than a run may be silent.
+    this.#heartbeat = setInterval(() => void this.#touch(), HEARTBEAT_MS);
     const first = this.#look();
     this.#work = first.catch(() => {});
     await first;
@@ -84,14 +90,27 @@ export class AttachmentWatch {
   async stop(): Promise<void> {
     this.halt();
     await this.#work;
+    clearInterval(this.#heartbeat);
     await rm(this.#folder, { recursive: true, force: true });
     // Not empty while another run pins.
     await rmdir(dirname(this.#folder)).catch(() => {});
   }
 
+  async #touch(): Promise<void> {
+    const now = new Date();
+    // Gone is told by the next link; otherwise the next beat will do.
+    await utimes(this.#folder, now, now).catch(() => {});
+  }
+
+  /** One look that begins later than now; one that is waiting already will do, or they would pile up on a large folder. */
   #again(): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
     this.#work = this.#work
-      .then(() => this.#look())
+      .then(() => {
+        this.#waiting = false;
+        return this.#look();
+      })
       .catch((e) => {
         this.#failure ??= e;
       });

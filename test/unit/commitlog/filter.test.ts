@@ -230,9 +230,14 @@ describe('what is written', () => {
     expect(new Set(written.map((s) => s.name.slice(0, 12)))).toEqual(new Set(['CommitLog-7-', 'CommitLog-8-']));
   });
 
-  test('is refused where an entry is larger than a segment', async () => {
-    const segments = sources(segment(1n, [[entry(update(1, 'a', T, { value: 'x'.repeat(500) }))]]));
-    expect(await codeOf(filter({ ...rules, segments }, 300))).toBe('segment-unsupported');
+  test('has an entry that is larger than a segment in one of its own', async () => {
+    const all = ['a', 'b', 'c'].map((k) => entry(update(1, k, T, { value: 'x'.repeat(k === 'b' ? 5_000 : 5) })));
+    const segments = sources(segment(1n, [all]));
+    const { written, stats } = await filter({ ...rules, segments }, 300);
+    expect(written).toHaveLength(3);
+    expect(stats.kept).toBe(3);
+    const again = await inspectSegments({ ...rules, segments: sources(...written) });
+    expect(again.kept).toBe(3);
   });
 
   test('is nothing when it is only inspected, and the statistics are the same', async () => {

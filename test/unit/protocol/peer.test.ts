@@ -217,3 +217,26 @@ describe('a stranger', () => {
     );
   });
 });
+
+describe('a handler that does not heed its signal', () => {
+  const never = () => new Promise(() => {});
+
+  test('does not keep a caller that has cancelled waiting for ever', async () => {
+    const { a } = pair({ never }, { a: { cancelMs: 20 } });
+    const stop = new AbortController();
+    const call = a.call('never', {}, { signal: stop.signal });
+    stop.abort(new SkepError('terminated', 'stopped'));
+    await expect(call).rejects.toMatchObject({ code: 'terminated' });
+  });
+
+  test('does not keep its side from seeing that the conversation ends', async () => {
+    const { a, b } = pair({ never });
+    const call = a.call('never', {});
+    await a.ready;
+    await new Promise((done) => setImmediate(done));
+    b.close(new SkepError('node-unreachable', 'gone'));
+    expect(await b.ending).toMatchObject({ code: 'node-unreachable' });
+    a.close();
+    await expect(call).rejects.toMatchObject({ code: 'cancelled' });
+  });
+});
