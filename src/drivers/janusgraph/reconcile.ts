@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { SkepError } from '../../errors.ts';
 import type { Search } from '../elasticsearch/client.ts';
 import { deleteDocuments } from '../elasticsearch/delete-documents.ts';
 import type { Graph } from './client.ts';
@@ -68,6 +69,7 @@ async function reindex(graph: Graph, mixedIndex: string): Promise<number> {
 async function removeGhosts(search: Search, index: string, vertices: ReadonlySet<string>): Promise<number> {
   let ghosts = 0;
   await search.request('POST', `/${index}/_refresh`);
+  if (vertices.size === 0) await refuseToEmpty(search, index);
   for await (const ids of documentIds(search, index)) {
     const gone = ids.filter((id) => !vertices.has(id));
     if (gone.length > 0) {
@@ -79,6 +81,16 @@ async function removeGhosts(search: Search, index: string, vertices: ReadonlySet
     ghosts += gone.length;
   }
   return ghosts;
+}
+
+/** A graph without any vertex is more likely the wrong one: every document would go. */
+async function refuseToEmpty(search: Search, index: string): Promise<void> {
+  const { count } = await search.request<{ count: number }>('GET', `/${index}/_count`);
+  if (count === 0) return;
+  throw new SkepError('restore-failed', `the graph shows no vertex, but ${index} has ${count} documents`, {
+    hint: "Check that `index.janusgraph.url` serves this cluster's graph, then run the same `skep restore` again.",
+    context: { index, documents: count },
+  });
 }
 
 /** Ids of all documents of an index, in batches. */
