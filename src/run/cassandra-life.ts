@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { closeCqlSessions, openCqlSessions } from '../discovery/discover.ts';
-import { nodetool } from '../drivers/cassandra/nodetool.ts';
+import { nodetool, nodetoolArgv, nodetoolError } from '../drivers/cassandra/nodetool.ts';
 import { SkepError, toSkepError } from '../errors.ts';
 import { agentOf, type Connections, onCassandraNodes } from './connections.ts';
 import type { Journal } from './journal.ts';
@@ -26,6 +26,12 @@ export async function drainAll(w: RestoreWork): Promise<void> {
   await w.journal.setFact(FACT, 'going down');
   await closeCqlSessions(w.c.cql);
   w.c.cql = new Map();
+  if (w.journal.resumed) await bringUp(w);
+  await onCassandraNodes(w.c, (_, node) => drain(w, node));
+}
+
+/** Starts what is down, and waits until every node can be drained or was. */
+async function bringUp(w: RestoreWork): Promise<void> {
   const running = await onCassandraNodes(w.c, (_, node) => isActive(w.c, node, 'cassandra', w.signal));
   if ([...running.values()].includes(false)) {
     // A node finds nobody to gossip with among drained ones, and most do not start alone: these start anew as well.
@@ -35,35 +41,39 @@ export async function drainAll(w: RestoreWork): Promise<void> {
     });
     await onCassandraNodes(w.c, (_, node) => startService(w.c, node, 'cassandra', w.signal));
   }
-  await onCassandraNodes(w.c, (_, node) => drain(w, node, START_MS));
+  await onCassandraNodes(w.c, (_, node) => untilUp(w, node, START_MS));
 }
 
-async function drain(w: RestoreWork, node: string, withinMs: number): Promise<void> {
-  const agent = agentOf(w.c.agents, node);
-  const opts = { signal: w.signal };
+/** A drain while a node starts would stop its replay. One that was drained before serves no CQL, but may be asked again. */
+async function untilUp(w: RestoreWork, node: string, withinMs: number): Promise<void> {
   const deadline = Date.now() + withinMs;
-  // A drain while a node starts would stop its replay. One that was drained before serves no CQL either.
   for (;;) {
     const mode = await modeOf(w, node);
-    if (/^Mode: (NORMAL|DRAINED)/m.test(mode)) break;
+    if (/^Mode: (NORMAL|DRAINED)/m.test(mode)) return;
     if (Date.now() > deadline) {
       throw new SkepError('command-failed', `${node} is not up after ${withinMs / 1000} s: ${mode.split('\n')[0]}`, {
         context: { node },
       });
     }
-    await delay(1000, undefined, opts);
+    await delay(1000, undefined, { signal: w.signal });
   }
-  await nodetool(agent, w.c.cluster, ['drain'], { ...opts, timeoutMs: START_MS });
 }
 
-/** What `nodetool netstats` says; the reason when it says nothing, as while a node starts. */
+async function drain(w: RestoreWork, node: string): Promise<void> {
+  const agent = agentOf(w.c.agents, node);
+  await nodetool(agent, w.c.cluster, ['drain'], { signal: w.signal, timeoutMs: START_MS });
+}
+
+/** What `nodetool netstats` says, whatever its exit code; the reason when it says nothing, as while a node starts. */
 async function modeOf(w: RestoreWork, node: string): Promise<string> {
-  try {
-    return await nodetool(agentOf(w.c.agents, node), w.c.cluster, ['netstats'], { signal: w.signal });
-  } catch (e) {
-    if (!(e instanceof SkepError && e.code === 'command-failed')) throw e;
-    return e.message;
-  }
+  const args = ['netstats'];
+  const argv = nodetoolArgv(w.c.cluster, node, args);
+  const agent = agentOf(w.c.agents, node);
+  const r = await agent.call('node.run', { argv, timeoutMs: 120_000 }, { signal: w.signal });
+  if (/^Mode: /m.test(r.stdout)) return r.stdout;
+  const error = nodetoolError(node, args, r.exitCode, `${r.stdout}\n${r.stderr}`);
+  if (error.code === 'jmx-credentials') throw error;
+  return error.message;
 }
 
 /**
@@ -79,10 +89,13 @@ export async function keepStopped(w: RestoreWork): Promise<void> {
     const text = `${node}: Cassandra was started while it was being restored; it is stopped again`;
     w.emit({ type: 'warning', text, context: { node } });
     // One that cannot start on half a layout cannot be drained; its commit log is set aside, not deleted.
-    await drain(w, node, AWAKE_MS).catch((e) => {
+    try {
+      await untilUp(w, node, AWAKE_MS);
+      await drain(w, node);
+    } catch (e) {
       w.signal.throwIfAborted();
       w.emit({ type: 'warning', text: `${node} was not drained: ${toSkepError(e).message}`, context: { node } });
-    });
+    }
   }
   // Also where it is not active: a unit that fails and is started again and again is seen as active only at times.
   await onCassandraNodes(w.c, (_, node) => stopService(w.c, node, 'cassandra', w.signal));

@@ -1,6 +1,7 @@
 import { parseTruncation } from '../commitlog/index.ts';
 import type { EvidenceFinding } from '../cut/evidence.ts';
 import type { CqlSessions } from '../discovery/discover.ts';
+import { SkepError } from '../errors.ts';
 import type { Truncation } from '../protocol/methods.ts';
 
 /** Every node's truncation records (`system.local`), by node name; table ids with dashes. */
@@ -18,6 +19,18 @@ export async function readTruncations(sessions: CqlSessions): Promise<Map<string
     );
   }
   return out;
+}
+
+/** Fails (`preflight-failed`) where a node does not note its streams: then none would ever be found. */
+export async function checkStreamsAreNoted(sessions: CqlSessions): Promise<void> {
+  for (const [node, cql] of sessions) {
+    const rows = await cql.query("SELECT value FROM system_views.settings WHERE name = 'streaming_stats_enabled'");
+    if (String(rows[0]?.value ?? 'true') !== 'false') continue;
+    throw new SkepError('preflight-failed', `${node} does not note its streams, so a cut cannot be trusted`, {
+      hint: 'Set `streaming_stats_enabled: true` in cassandra.yaml of that node and restart it.',
+      context: { node },
+    });
+  }
 }
 
 /** Streams (repair, bulk load, move) that were active at any time since `sinceMs`: they bypass the commit log. */

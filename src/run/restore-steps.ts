@@ -97,6 +97,12 @@ export async function restoreSteps(w: RestoreWork): Promise<Restored> {
   await step('index', 'making the index follow the graph', async () => {
     await journal.setFact('index', { ...(await reconcileIndex(c, details, signal)) });
   });
+  if (c.cluster.index.reconcile !== 'janusgraph') {
+    emit({
+      type: 'warning',
+      text: `documents of entities that are gone were not looked for: index.reconcile is ${c.cluster.index.reconcile}`,
+    });
+  }
   await step('lifecycle', 'putting lifecycle settings back', () => restoreLifecycle(c, details));
   return { index: journal.fact('index') as ReconcileResult, audits: { count: auditsAside(w), file } };
 }

@@ -14,6 +14,7 @@ import type { BackupWork } from './backup-work.ts';
 import { readSeqNos, type SearchSnapshot, snapshotSearch } from './capture-search.ts';
 import { onCassandraNodes } from './connections.ts';
 import type { Details } from './details.ts';
+import { checkStreamsAreNoted } from './node-state.ts';
 import { readSchema } from './read-schema.ts';
 import { stage } from './stage.ts';
 import { cutFindings, linger, nodeOf, type OpenCut, openCut, truncationFindings } from './take-cut.ts';
@@ -63,6 +64,7 @@ async function tryCut(w: BackupWork, attempt: number): Promise<Try> {
   const moved = topologyChanges(w.topology, topology).filter((f) => f.kind === 'topology-changed');
   const findings = [...moved, ...schemaDisagreement(topology)];
   if (findings.length > 0) return { good: undefined, findings };
+  await checkStreamsAreNoted(c.cql);
   const schema = await readSchema(c);
   const before = await readSeqNos(c);
   // One failure stops the other parts of this try at once.

@@ -14,12 +14,14 @@ type State = 'stopped' | 'normal' | 'drained' | 'crashing';
 class Nodes {
   readonly states: Record<string, State>;
   readonly log: string[] = [];
+  asked = 0;
 
   constructor(states: Record<string, State>) {
     this.states = states;
   }
 
   run(node: string, argv: readonly string[]): { exitCode: number; stdout: string; stderr: string } {
+    this.asked++;
     const [file = '', command = ''] = argv;
     const state = this.states[node] as State;
     const up = state === 'normal' || state === 'drained';
@@ -53,6 +55,12 @@ function open(): Promise<Journal> {
   return Journal.open({ folder, cluster: 'c', backup: 'b', run: 'r' });
 }
 
+/** As when a run has died behind its first step. */
+async function interrupt(): Promise<void> {
+  await journal.markDone('stop-thehive');
+  journal = await open();
+}
+
 function workOn(nodes: Nodes, events: SkepEvent[] = [], signal = new AbortController().signal): RestoreWork {
   const names = Object.keys(nodes.states);
   const service = { start: ['service', 'start'], stop: ['service', 'stop'], status: ['service', 'status'] };
@@ -71,8 +79,16 @@ function workOn(nodes: Nodes, events: SkepEvent[] = [], signal = new AbortContro
 }
 
 describe('draining', () => {
+  test('of a restore that was not interrupted asks nothing before', async () => {
+    const nodes = new Nodes({ n1: 'normal', n2: 'normal' });
+    await drainAll(workOn(nodes));
+    expect(nodes.log.sort()).toEqual(['drain n1', 'drain n2']);
+    expect(nodes.asked).toBe(2);
+  });
+
   test('drains every node, also those that an interrupted one had drained', async () => {
     const nodes = new Nodes({ n1: 'normal', n2: 'drained' });
+    await interrupt();
     await drainAll(workOn(nodes));
     expect(nodes.states).toEqual({ n1: 'drained', n2: 'drained' });
     expect(nodes.log.sort()).toEqual(['drain n1', 'drain n2']);
@@ -80,6 +96,7 @@ describe('draining', () => {
 
   test('starts a node that is down, with drained ones to gossip with: nobody knows whether it was drained', async () => {
     const nodes = new Nodes({ n1: 'normal', n2: 'stopped', n3: 'drained' });
+    await interrupt();
     await drainAll(workOn(nodes));
     expect(nodes.states).toEqual({ n1: 'drained', n2: 'drained', n3: 'drained' });
     expect(nodes.log.filter((l) => l.startsWith('stop'))).toEqual(['stop n3']);
@@ -91,6 +108,7 @@ describe('draining', () => {
     expect(mayBeDown(journal)).toBe(false);
     const stop = new AbortController();
     const nodes = new Nodes({ n1: 'crashing' });
+    await interrupt();
     const dying = drainAll(workOn(nodes, [], stop.signal));
     setTimeout(() => stop.abort(new Error('killed')), 50);
     await expect(dying).rejects.toThrow();
