@@ -8,6 +8,7 @@ import {
   writtenAhead,
 } from '../cut/evidence.ts';
 import { discover } from '../discovery/discover.ts';
+import type { Topology } from '../discovery/topology.ts';
 import { SkepError } from '../errors.ts';
 import type { Results } from '../protocol/methods.ts';
 import type { BackupWork } from './backup-work.ts';
@@ -16,6 +17,7 @@ import { onCassandraNodes } from './connections.ts';
 import type { Details } from './details.ts';
 import { checkStreamsAreNoted } from './node-state.ts';
 import { readSchema } from './read-schema.ts';
+import { agreement } from './restore-schema.ts';
 import { stage } from './stage.ts';
 import { cutFindings, linger, nodeOf, type OpenCut, openCut, truncationFindings } from './take-cut.ts';
 
@@ -58,13 +60,30 @@ class Spoiled extends Error {
 }
 
 async function tryCut(w: BackupWork, attempt: number): Promise<Try> {
-  const { c, emit, run } = w;
+  const { c } = w;
   // Anew for each try: what has changed before it does not harm it.
+  await agreement(c, w.signal);
   const topology = await discover(c.cluster, c.cql);
   const moved = topologyChanges(w.topology, topology).filter((f) => f.kind === 'topology-changed');
   const findings = [...moved, ...schemaDisagreement(topology)];
   if (findings.length > 0) return { good: undefined, findings };
   await checkStreamsAreNoted(c.cql);
+  try {
+    return await tryCutOf(w, topology, attempt);
+  } catch (e) {
+    if (w.signal.aborted) throw e;
+    // A table that went, or a node that was restarted, may show as any failure: another try may do.
+    const changed = await discover(c.cluster, c.cql).then(
+      (now) => topologyChanges(topology, now),
+      () => [],
+    );
+    if (changed.length === 0) throw e;
+    return { good: undefined, findings: changed };
+  }
+}
+
+async function tryCutOf(w: BackupWork, topology: Topology, attempt: number): Promise<Try> {
+  const { c, emit, run } = w;
   const schema = await readSchema(c);
   const before = await readSeqNos(c);
   // One failure stops the other parts of this try at once.
@@ -90,6 +109,7 @@ async function tryCut(w: BackupWork, attempt: number): Promise<Try> {
   if (segments.status === 'rejected' || search.status === 'rejected' || failed.signal.aborted)
     throw failed.signal.reason;
   const cassandra = await captureSegments(w, cut, schema, segments.value);
+  const findings: EvidenceFinding[] = [];
   for (const [node, { evidence, readUs }] of cassandra) {
     if (evidence.unsynced > 0) findings.push({ kind: 'unsynced-tail', node, mutations: evidence.unsynced });
     findings.push(...writtenAhead(node, evidence, readUs, c.cluster.cut.max_clock_skew));
