@@ -6,7 +6,15 @@ export default defineConfig({
   test: {
     projects: [
       // Tests of memory collect garbage before they measure.
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool: 'forks', execArgv: ['--expose-gc'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          pool: 'forks',
+          execArgv: ['--expose-gc'],
+          testTimeout: 30_000,
+        },
+      },
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], pool: 'forks', testTimeout: 60_000 } },
       {
         test: {

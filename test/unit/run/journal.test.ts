@@ -69,7 +69,10 @@ describe('the journal of a restore', () => {
       await damage();
       const before = await readFile(file, 'utf8');
       for (const reading of [() => open(folder), () => unfinishedRestore(folder, 'prod')]) {
-        await expect(reading()).rejects.toMatchObject({ code: 'restore-failed', message: expect.stringContaining(file) });
+        await expect(reading()).rejects.toMatchObject({
+          code: 'restore-failed',
+          message: expect.stringContaining(file),
+        });
       }
       expect(await readFile(file, 'utf8')).toBe(before);
     }
