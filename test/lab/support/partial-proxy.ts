@@ -16,12 +16,17 @@ export async function partialProxy(lab: LabRecord): Promise<{ url: string; close
   const server: Server = createServer((ask, answer) => {
     const upstream = request(
       new URL(ask.url ?? '/', target),
-      { method: ask.method, headers: { ...ask.headers, host: new URL(target).host }, agent },
+      {
+        method: ask.method,
+        headers: { ...ask.headers, host: new URL(target).host, 'accept-encoding': 'identity' },
+        agent,
+      },
       (r) => {
         buffer(r).then((body) => {
           const isSnapshot = ask.method === 'GET' && /^\/_snapshot\/[^/]+\/skep-/.test(ask.url ?? '');
           const out = isSnapshot ? Buffer.from(makePartial(body.toString('utf8'))) : body;
-          answer.writeHead(r.statusCode ?? 500, { ...r.headers, 'content-length': out.length });
+          const { 'transfer-encoding': _, ...headers } = r.headers;
+          answer.writeHead(r.statusCode ?? 500, { ...headers, 'content-length': out.length });
           answer.end(out);
         }, answer.destroy.bind(answer));
       },
