@@ -11,6 +11,7 @@ import {
   type TimestampParts,
 } from '../commitlog/index.ts';
 import type { SegmentEvidence, Truncation } from '../protocol/methods.ts';
+import { namesIn } from './names-in.ts';
 import { segmentsOf } from './segment-name.ts';
 
 /** Largest segment that is written, in bytes. */
@@ -72,15 +73,6 @@ export async function writeReplay(
     },
   });
   return { evidence: evidenceOf(stats), written };
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (e) {
-    if ((e as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw e;
-  }
 }
 
 function filterInput(

@@ -1,5 +1,6 @@
-import { lstat, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { namesIn } from '../../cut/names-in.ts';
 import { ownFolder } from '../../cut/own-folder.ts';
 import { type PinnedBytes, writeReplay } from '../../cut/segment-evidence.ts';
 import { SkepError } from '../../errors.ts';
@@ -120,15 +121,6 @@ function folderFor(path: string, folders: readonly string[]): string {
   let n = 0;
   for (const ch of sstable) n = (n * 31 + (ch.codePointAt(0) as number)) % 1_000_003;
   return folders[n % folders.length] as string;
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (e) {
-    if ((e as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw e;
-  }
 }
 
 /** What was set aside before keeps its place: a server that was started meanwhile makes files of the same names anew. */
