@@ -1,13 +1,33 @@
 // `make bench`: each row on the same data in the same run as its peer; one NDJSON line a row.
-// `make bench ARGS="--only commitlog_filter"` runs only the rows whose names begin so.
-import { parseArgs } from 'node:util';
-import { commitlogFilter } from './commitlog-filter.ts';
+// `make bench ARGS="full_vs_cp million_rerun_vs_find"` runs only these rows. Full-sized results go into docs/benchmarks.md.
+import { keepRow, writePage } from './report.ts';
+import { parseOptions, type RowOptions } from './options.ts';
 import type { Row } from './row.ts';
+import { commitlogFilter } from './rows/commitlog-filter.ts';
+import { fullVsCp, restoreVsCp, smallFilesVsCp } from './rows/files-vs-cp.ts';
+import { millionRerunVsFind } from './rows/million.ts';
+import { fullVsRestic, rerunVsRestic } from './rows/restic.ts';
 
-const ROWS: Record<string, () => AsyncGenerator<Row>> = { commitlog_filter: commitlogFilter };
+/** Those of Medusa, which need the lab's nodes, belong here too. */
+const BENCHES: Record<string, (o: RowOptions) => AsyncGenerator<Row>> = {
+  commitlog_filter: commitlogFilter,
+  full_vs_cp: fullVsCp,
+  small_files_vs_cp: smallFilesVsCp,
+  million_rerun_vs_find: millionRerunVsFind,
+  restore_vs_cp: restoreVsCp,
+  full_vs_restic: fullVsRestic,
+  rerun_vs_restic: rerunVsRestic,
+};
 
-const { values } = parseArgs({ options: { only: { type: 'string', default: '' } } });
-for (const [name, rows] of Object.entries(ROWS)) {
-  if (!name.startsWith(values.only)) continue;
-  for await (const row of rows()) process.stdout.write(`${JSON.stringify(row)}\n`);
+const { named, ...options } = parseOptions();
+const unknown = named.filter((name) => !(name in BENCHES));
+if (unknown.length > 0)
+  throw new Error(`no such row: ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}`);
+for (const [name, run] of Object.entries(BENCHES)) {
+  if (named.length > 0 && !named.includes(name)) continue;
+  for await (const row of run(options)) {
+    process.stdout.write(`${JSON.stringify(row)}\n`);
+    if (options.scale === 1) await keepRow(row);
+  }
 }
+if (options.scale === 1) await writePage();

@@ -6,10 +6,12 @@ export interface Row {
   peer_s: number;
   /** How often both ran, by turns; the times are medians. */
   n: number;
+  /** The ratio that this row must not exceed. */
+  bar?: number;
   [more: string]: unknown;
 }
 
-/** CPU time in seconds (one core) of some work. */
+/** CPU time in seconds (one core) of some work in this process. */
 export async function cpuSeconds(work: () => unknown): Promise<number> {
   const before = process.cpuUsage();
   await work();

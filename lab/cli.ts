@@ -32,11 +32,20 @@ interface LoadCommandOptions extends PlaceOptions {
   transactions?: number;
 }
 
+const EXAMPLES = `
+Examples:
+  skep lab up                         boot it; the last lines tell where skep.yaml is
+  skep lab up --shift 1 --json        a second one beside it; its endpoints as JSON
+  skep lab load --transactions 200    write into it as TheHive does
+  skep lab destroy                    lose everything, to have something to restore
+  skep lab down                       no process and no file is left`;
+
 /** Adds `lab up|status|load|destroy|down` to a program. */
 export function registerLab(program: Command): Command {
   const lab = program
     .command('lab')
-    .description('a real cluster on this machine, for trying, testing and demonstrating');
+    .description('a real cluster on this machine, for trying, testing and demonstrating')
+    .addHelpText('after', EXAMPLES);
   placed(
     lab
       .command('up')
@@ -67,10 +76,11 @@ export function registerLab(program: Command): Command {
 
 function placed(command: Command): Command {
   return command
-    .option('--name <name>', 'name of the lab', 'lab')
+    .option('--name <name>', 'name of the lab (default: lab, or lab-SHIFT)')
     .option('--root <folder>', 'folder of the lab')
-    .option('--shift <n>', 'moves addresses and ports, so that several labs can run', wholeNumber)
-    .option('--json', 'print JSON on stdout; progress goes to stderr');
+    .option('--shift <n>', '0 to 99: moves addresses and ports, so that several labs can run', wholeNumber)
+    .option('--json', 'print JSON on stdout; progress goes to stderr')
+    .addHelpText('after', EXAMPLES);
 }
 
 async function up(options: UpOptions): Promise<void> {
@@ -83,12 +93,13 @@ async function up(options: UpOptions): Promise<void> {
   else process.stdout.write(`skep.yaml: ${lab.config}\nlab.json: ${lab.record.root}/lab.json\n`);
 }
 
-/** The lab that is up in that folder, when it is of those versions and all its services are ready. */
+/** The lab that is up in that folder, when it is of those versions and that shift and all its services are ready. */
 async function healthyLab(options: UpOptions): Promise<Lab | undefined> {
   const record = await findRecord(layoutOf(options).root);
   if (record === undefined) return undefined;
   const { cassandra, elasticsearch } = record.versions;
   if (cassandra !== options.cassandra || elasticsearch !== options.elasticsearch) return undefined;
+  if (options.shift !== undefined && options.shift !== record.shift) return undefined;
   const lab = new Lab(record);
   const states = await Promise.all(lab.services().map((service) => service.state()));
   return states.every((state) => state === 'ready') ? lab : undefined;

@@ -17,7 +17,7 @@ const SHARE = 0.4;
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: String(randomInt(1_000_000)) },
-    name: { type: 'string', default: 'demo' },
+    name: { type: 'string' },
     shift: { type: 'string', default: '0' },
     cassandra: { type: 'string', default: '4.1.10' },
     elasticsearch: { type: 'string', default: '8.19.0' },
@@ -32,7 +32,7 @@ process.exitCode = await main();
 async function main(): Promise<number> {
   say(`seed ${seed}: run it again with \`make demo ARGS="--seed ${seed}"\``);
   const lab = await labUp({
-    name: values.name,
+    name: values.name ?? (Number(values.shift) === 0 ? 'demo' : `demo-${values.shift}`),
     shift: Number(values.shift),
     cassandra: values.cassandra as '4.1.10',
     elasticsearch: values.elasticsearch as '8.19.0',

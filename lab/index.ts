@@ -6,4 +6,5 @@ export type { LabRecord, NodeRecord } from './clusters/record.ts';
 export { ensureJars, type JarSet } from './ground/jars.ts';
 export { layoutOf, type CassandraVersion, type LabPlace } from './layout.ts';
 export type { ElasticsearchVersion } from './ground/elasticsearch-home.ts';
+export { type S3Endpoint, S3Server } from './services/s3-server.ts';
 export { LabService } from './services/service.ts';

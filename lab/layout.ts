@@ -9,9 +9,15 @@ export const CASSANDRA_VERSIONS = ['4.1.10', '5.0.6'] as const satisfies Cassand
 export const ELASTICSEARCH_VERSIONS = ['8.19.0', '7.17.29'] as const satisfies ElasticsearchVersion[];
 export const JANUSGRAPH_VERSION = '1.1.0';
 
+/** Where labs are that were given no folder. */
+export const DEFAULT_PARENT = path.join(tmpdir(), 'skep-lab');
+
 /** What decides a lab's addresses, ports and folders. */
 export interface LabPlace {
-  /** Names the lab's folder below `$SKEP_LAB_ROOT` or the system's folder for temporary files. */
+  /**
+   * Names the lab's folder below `$SKEP_LAB_ROOT`, else below `skep-lab` among the temporary files. `lab`, or `lab-SHIFT`
+   * where a shift is given, so that labs beside each other need no names.
+   */
   name?: string | undefined;
   /** The lab's folder itself; made by `up`, removed by `down`. */
   root?: string | undefined;
@@ -51,8 +57,8 @@ export interface LabLayout {
 
 /** Addresses, ports and folders of a lab; pure. */
 export function layoutOf(place: LabPlace, env: NodeJS.ProcessEnv = process.env): LabLayout {
-  const name = place.name ?? 'lab';
   const shift = place.shift ?? 0;
+  const name = place.name ?? (shift === 0 ? 'lab' : `lab-${shift}`);
   if (!/^[a-z0-9][a-z0-9-]{0,31}$/.test(name)) {
     throw new SkepError('usage', `not a name for a lab: ${name}`, {
       hint: 'Use lower-case letters, digits and dashes.',
@@ -61,7 +67,7 @@ export function layoutOf(place: LabPlace, env: NodeJS.ProcessEnv = process.env):
   if (!Number.isInteger(shift) || shift < 0 || shift > 99) {
     throw new SkepError('usage', `not a shift for a lab: ${shift}`, { hint: 'Give a whole number from 0 to 99.' });
   }
-  const root = path.resolve(place.root ?? env['SKEP_LAB_ROOT'] ?? path.join(tmpdir(), 'skep-lab', name));
+  const root = path.resolve(place.root ?? path.join(env['SKEP_LAB_ROOT'] ?? DEFAULT_PARENT, name));
   const moved = (port: number): number => port + 10 * shift;
   return {
     name,

@@ -25,6 +25,10 @@ export const ERRORS = {
   'cut-refused': { exit: 3, hint: 'No cut could be had; mend what the evidence names and run `skep backup` again.' },
   'snapshot-failed': { exit: 3, hint: 'Look into the log of the node that is named, then run `skep backup` again.' },
 
+  'attachments-damaged': {
+    exit: 3,
+    hint: 'Bring the attachments that are named back, or accept their loss: `files.accept_damaged` in skep.yaml.',
+  },
   'file-missing': { exit: 3, hint: 'A file went away while it was to be read; run `skep backup` again.' },
   'file-unreadable': { exit: 3, hint: 'Check owner, mode and disk of the file that is named; then `skep check`.' },
   'damage-found': { exit: 4, hint: 'Run `skep verify ID --level data` to list every finding.' },
@@ -42,13 +46,18 @@ export const ERRORS = {
   },
 
   'preflight-failed': { exit: 5, hint: 'Run `skep check` and mend what fails.' },
+  'below-minimum': {
+    exit: 5,
+    hint: 'Nothing was forgotten: keep more, or lower `retention.minimum` in skep.yaml.',
+  },
+  'object-locked': { exit: 5, hint: 'Object lock keeps it until then: nothing was forgotten; wait.' },
   'repository-missing': { exit: 10, hint: 'Run `skep init`, or mend `repository` in skep.yaml.' },
   'repository-foreign': { exit: 10, hint: 'Choose another repository: this one belongs to another cluster.' },
   'repository-unsupported': { exit: 10, hint: 'Use a skep that knows this repository format.' },
   'repository-exists': { exit: 2, hint: 'There is a repository already: go on with `skep backup`.' },
   'repository-unfit': {
     exit: 10,
-    hint: 'Choose storage with create-only writes, hard links and read after write; run `skep init` there.',
+    hint: 'Choose storage that keeps what the message names, or mend it there; then `skep init`.',
   },
   'repository-damaged': { exit: 4, hint: 'Its skep.json cannot be read: put it back from a copy, then `skep verify`.' },
   'repository-failed': { exit: 1, hint: 'Check the storage that holds the repository, then run the command again.' },
@@ -57,7 +66,19 @@ export const ERRORS = {
   'cql-credentials': { exit: 12, hint: 'Check `cassandra.cql` user and password in skep.yaml.' },
   'jmx-credentials': { exit: 12, hint: 'Check `cassandra.jmx` user and password file in skep.yaml.' },
   'elasticsearch-credentials': { exit: 12, hint: 'Check `elasticsearch` user and password in skep.yaml.' },
+  'repository-credentials': {
+    exit: 12,
+    hint: 'Check `repository.s3.credentials` in skep.yaml and what the storage allows them; then `skep check`.',
+  },
   'janusgraph-credentials': { exit: 12, hint: 'Check `index.janusgraph` in skep.yaml.' },
+  'key-missing': {
+    exit: 12,
+    hint: 'The repository is sealed: give the naming key, and to read contents an identity (`repository.sealing` in skep.yaml, or `--identity FILE`).',
+  },
+  'key-wrong': {
+    exit: 12,
+    hint: 'Give the keys of this repository; `skep keys` shows its recipients.',
+  },
   'secret-unreadable': { exit: 12, hint: 'The file, variable or command that holds the secret must give one line.' },
   'no-space': { exit: 13, hint: 'Free space at the place that is named, then run the command again.' },
   'clock-skew': { exit: 14, hint: 'Bring the clocks of the nodes together (chrony or ntpd), then run it again.' },

@@ -1,4 +1,5 @@
-// Brings what a fresh Debian 12 lacks: as root it installs the packages, else it names them and fails. Then fetches the jars.
+// Brings what a fresh Debian 12 lacks: as root it installs the packages, else it names them and fails. Then fetches the jars
+// and builds the S3 server.
 import { writeFile, rm, access } from 'node:fs/promises';
 import { SkepError, toSkepError } from '../src/errors.ts';
 import { runTool } from '../lab/ground/run-tool.ts';

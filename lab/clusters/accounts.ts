@@ -20,8 +20,6 @@ export async function makeAccounts(lab: LabRecord, secrets: Secrets, signal?: Ab
   }
   const own = await awaitLogin(lab, secrets.cql.user, secrets.cql.password, 60_000, signal);
   try {
-    // on all keyspaces: a grant on the keyspace itself would be dropped with it
-    await own.execute(`GRANT ALL PERMISSIONS ON ALL KEYSPACES TO ${secrets.graphCql.user}`);
     const unknown = randomBytes(24).toString('base64url');
     await own.execute(`ALTER ROLE ${DEFAULT} WITH PASSWORD = '${unknown}' AND SUPERUSER = false AND LOGIN = false`);
   } finally {

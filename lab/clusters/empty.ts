@@ -8,10 +8,12 @@ import { makeTables } from './tables.ts';
 
 /** Indices of TheHive: JanusGraph's and the audit log's. */
 const INDICES = 'thehive_*,thehive-audits*';
+/** The audit log's template. */
+const TEMPLATE = 'thehive-audits';
 
 /**
- * Total loss: keyspace dropped, the folders of its tables and the commit logs emptied, indices deleted, attachments
- * removed. Afterwards Cassandra and Elasticsearch are up and empty, JanusGraph is stopped.
+ * Total loss: keyspace dropped, the folders of its tables and the commit logs emptied, indices and the audits'
+ * template deleted, attachments removed. Afterwards Cassandra and Elasticsearch are up and empty, JanusGraph is stopped.
  */
 export async function destroyData(lab: Lab, signal?: AbortSignal): Promise<void> {
   const { record } = lab;
@@ -42,7 +44,14 @@ export async function resetData(lab: Lab, signal?: AbortSignal): Promise<void> {
     // snapshots outlive the tables that they were taken of
     await rm(path.join(node.cassandra.data, record.thehive.keyspace), { recursive: true, force: true });
   }
-  for (const folder of [record.files.attachments, record.elasticsearch.staging, record.repository, record.ledger]) {
+  const state = path.join(record.root, 'skep-state');
+  for (const folder of [
+    record.files.attachments,
+    record.elasticsearch.staging,
+    record.repository,
+    record.ledger,
+    state,
+  ]) {
     await emptyFolder(folder);
   }
   await withCql(record, (client) => makeTables(client, record));
@@ -62,6 +71,7 @@ async function deleteIndices(record: LabRecord): Promise<void> {
     const found = await client.indices.get({ index: INDICES, allow_no_indices: true, expand_wildcards: 'all' });
     // one by one and by name: wildcards may be forbidden for deletions
     for (const index of Object.keys(found)) await client.indices.delete({ index });
+    await client.indices.deleteIndexTemplate({ name: TEMPLATE }, { ignore: [404] });
   });
 }
 

@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SkepError } from '../../src/errors.ts';
+import { DEFAULT_PARENT } from '../layout.ts';
 import { endProcesses } from '../services/end-processes.ts';
 import { findByEnvironment, isAlive, type ProcessIdentity, runningProcesses } from '../services/process-identity.ts';
 import { LAB_ID, readRuns } from '../services/spec.ts';
@@ -41,6 +42,8 @@ export async function removeLab(root: string, spare: readonly number[] = []): Pr
     if (name !== MARKER) await rm(path.join(root, name), { recursive: true, force: true });
   }
   await rm(root, { recursive: true, force: true });
+  // Ours as well, unless other labs are in it.
+  if (path.dirname(root) === DEFAULT_PARENT) await rmdir(DEFAULT_PARENT).catch(() => undefined);
   return true;
 }
 

@@ -14,6 +14,8 @@ export function skepYaml(lab: LabRecord): string {
   const { elasticsearch } = lab;
   const cluster = {
     repository: lab.repository,
+    // below the lab's folder, so that neither a journal nor a report outlives the lab
+    state_folder: path.join(lab.root, 'skep-state'),
     nodes: lab.nodes.map((node) => ({
       name: node.name,
       cassandra: node.address,

@@ -2,7 +2,7 @@ import { JANUSGRAPH_TABLES } from '../nodes/janusgraph-config.ts';
 import { awaitAgreement, type CqlClient } from './cql.ts';
 import type { LabRecord } from './record.ts';
 
-/** Makes TheHive's keyspace and the tables of JanusGraph, and waits for the nodes to agree on them. */
+/** Makes TheHive's keyspace and the tables of JanusGraph, lets its role use them, and waits for the nodes to agree on them. */
 export async function makeTables(client: CqlClient, lab: LabRecord): Promise<void> {
   const { keyspace } = lab.thehive;
   await client.execute(
@@ -23,5 +23,7 @@ export async function makeTables(client: CqlClient, lab: LabRecord): Promise<voi
     ),
   );
   await Promise.all(made);
+  // On the keyspace and no other, so it goes when that is dropped: a restore has to bring it back.
+  await client.execute(`GRANT ALL PERMISSIONS ON KEYSPACE ${keyspace} TO ${lab.thehive.user}`);
   await awaitAgreement(client);
 }

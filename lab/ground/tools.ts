@@ -16,6 +16,9 @@ export const TOOL_PACKAGES = {
   openssl: 'openssl',
   zstd: 'zstd',
   jq: 'jq',
+  python3: 'python3',
+  pip3: 'python3-pip',
+  age: 'age',
 } as const;
 
 export type Tool = keyof typeof TOOL_PACKAGES;

@@ -10,9 +10,15 @@ const indexSchema = z.object({
   mappings: z.record(z.string(), z.unknown()),
   aliases: z.record(z.string(), z.unknown()),
 });
-export const shapesSchema = z.object({ global: z.array(indexSchema), audits: z.array(indexSchema) });
+const templatesSchema = z.object({ index_templates: z.array(z.object({ index_template: z.unknown() })) });
+export const shapesSchema = z.object({
+  global: z.array(indexSchema),
+  audits: z.array(indexSchema),
+  /** The audits' own template: without it the next index after a rollover has another mapping. */
+  template: z.unknown(),
+});
 
-/** Settings, mapping and aliases of the indices behind `thehive_global` and `thehive-audits`. */
+/** Settings, mapping and aliases of the indices behind `thehive_global` and `thehive-audits`, and the audits' template. */
 export type IndexShapes = z.infer<typeof shapesSchema>;
 
 /** What every index gets anew when it is made or restored, and says nothing about how it behaves. */
@@ -20,7 +26,9 @@ const IDENTITY = ['uuid', 'creation_date', 'provided_name', 'version', 'history'
 
 /** Reads the shapes as they are now; an index that is not there is missing from the list. */
 export async function readIndexShapes(search: SearchClient): Promise<IndexShapes> {
-  return { global: await shapesOf(search, GLOBAL), audits: await shapesOf(search, AUDITS) };
+  const found = await search.find(`/_index_template/${AUDITS}`);
+  const template = found === undefined ? null : templatesSchema.parse(found).index_templates[0]?.index_template;
+  return { global: await shapesOf(search, GLOBAL), audits: await shapesOf(search, AUDITS), template };
 }
 
 async function shapesOf(search: SearchClient, name: string): Promise<IndexShapes['global']> {

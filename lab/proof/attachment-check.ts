@@ -1,29 +1,37 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { attachmentPath } from '../load/attachment-files.ts';
 import type { ScannedVertex } from './graph-reader.ts';
 import type { History } from './history.ts';
 
-/** Attachments that vertices refer to and whose file is absent or holds something else. */
 export interface AttachmentFindings {
+  /** Attachments that vertices refer to and whose file is absent or holds something else. */
   dangling: string[];
+  /** Files that no transaction ever wrote. Those of transactions after T may be there: nothing refers to them. */
+  foreign: string[];
   /** Absent, but deleted by a transaction whose outcome nobody knows: the live cluster lacks them too. */
   deletedByFailed: string[];
 }
 
 export async function checkAttachments(
-  history: History,
+  history: Pick<History, 'transactions' | 'expectations'>,
   vertices: readonly ScannedVertex[],
   attachmentsDir: string,
 ): Promise<AttachmentFindings> {
-  const findings: AttachmentFindings = { dangling: [], deletedByFailed: [] };
+  const findings: AttachmentFindings = { dangling: [], foreign: [], deletedByFailed: [] };
   const excused = deletedByUnknown(history);
   for (const [sha256, uids] of referredTo(vertices)) {
     const actual = await sha256OfFile(attachmentPath(attachmentsDir, sha256));
     if (actual === sha256) continue;
     const text = `${sha256}: ${actual === undefined ? 'no such file' : `content has ${actual}`}, referred to by ${uids.join(', ')}`;
     (actual === undefined && excused.has(sha256) ? findings.deletedByFailed : findings.dangling).push(text);
+  }
+  const written = new Set(history.transactions.flatMap((t) => t.files.map((f) => f.sha256)));
+  for (const name of await readdir(path.join(attachmentsDir, 'attachment'))) {
+    if (!written.has(name)) findings.foreign.push(`attachment ${name}`);
   }
   return findings;
 }
@@ -39,8 +47,11 @@ function referredTo(vertices: readonly ScannedVertex[]): Map<string, string[]> {
   return references;
 }
 
-function deletedByUnknown(history: History): Set<string> {
-  const unknown = history.transactions.filter((t) => t.ackedAtUs === undefined);
+/** A transaction that was sent after T is no excuse: at T its file was there. */
+function deletedByUnknown(history: Pick<History, 'transactions' | 'expectations'>): Set<string> {
+  const unknown = history.transactions.filter(
+    (t, i) => t.ackedAtUs === undefined && history.expectations[i] !== 'forbidden',
+  );
   return new Set(unknown.flatMap((t) => t.files.filter((f) => f.op === 'delete').map((f) => f.sha256)));
 }
 

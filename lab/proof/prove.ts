@@ -55,7 +55,7 @@ export async function prove(options: ProveOptions): Promise<Proof> {
     const report: ProofReport = {
       acked_before_T: history.expectations.filter((e) => e === 'required').length,
       missing: graph.missing.size,
-      extra: graph.extra.size + graph.foreign.length,
+      extra: graph.extra.size + graph.foreign.length + attachments.foreign.length,
       torn: torn.size,
       dangling: attachments.dangling.length,
       index_ghosts: index.ghosts.length,
@@ -70,7 +70,7 @@ export async function prove(options: ProveOptions): Promise<Proof> {
       report,
       findings: {
         missing: named(history, graph.missing),
-        extra: [...named(history, graph.extra), ...graph.foreign],
+        extra: [...named(history, graph.extra), ...graph.foreign, ...attachments.foreign],
         torn: named(history, torn),
         dangling: attachments.dangling,
         deleted_by_failed: attachments.deletedByFailed,

@@ -1,44 +1,56 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AttachmentWatch, type Seen } from '../drivers/files/attachment-watch.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AttachmentWatch, STORED } from '../drivers/files/attachment-watch.ts';
+import { PathTable } from '../drivers/files/path-table.ts';
 import { promisedHash } from '../drivers/files/walk.ts';
 import { SkepError, toSkepError } from '../errors.ts';
-import type { Captured, Progress } from '../protocol/methods.ts';
-import { compareBytewise, type FileEntry } from '../repository/index.ts';
+import type { Captured, ListingRef, Progress } from '../protocol/methods.ts';
+import { compareBytewise, contentHash, type FileEntry, fileEntry, type ListingChange } from '../repository/index.ts';
 import type { Session, Store } from './session.ts';
 
 const PARALLEL = 4;
 /** How long an attachment may take to be written in full before it is taken as damaged. */
 const WRITING_MS = 15_000;
+/** Of a path: it is in the listing that this one is made from. */
+const LISTED = 8;
 
 /**
  * The files store of one run: watches the attachments from the first pass on, stores each once, and lists at the end
- * the union of all that was seen. An attachment is named by its content; one that is still being written is read again.
+ * the union of all that was seen. An attachment is named by its content: one that is still being written is read again,
+ * and one that the previous backup has, whose content is still in the repository, is neither read nor looked at.
  */
 export class AttachmentCapture {
   readonly #store: Store;
   readonly #location: string;
+  #previous: ListingRef | undefined;
+  readonly #paths = new PathTable();
   readonly #watch: AttachmentWatch;
-  readonly #entries = new Map<string, FileEntry>();
-  /** Those whose content is not what their name promises, and where it can be read. */
-  readonly #mismatched = new Map<string, Seen>();
-  readonly #queue: Seen[] = [];
+  /** By number of the path: what the previous listing has not, or has otherwise. */
+  readonly #entries = new Map<number, FileEntry>();
+  /** Those whose content is not what their name promises. */
+  readonly #mismatched = new Set<number>();
+  #queue: number[] = [];
+  #next = 0;
   #busy = 0;
   #failure: unknown;
   #idle: (() => void)[] = [];
   #bytes = 0;
   readonly #stopping = new AbortController();
 
-  constructor(store: Store, location: string, run: string) {
+  /** `previous` is a hint: the listing of the files store in an older backup of the same repository. */
+  constructor(store: Store, location: string, run: string, previous?: ListingRef) {
     this.#store = store;
     this.#location = location;
+    this.#previous = previous;
     this.#watch = new AttachmentWatch({
       location,
       run,
+      paths: this.#paths,
       skip: (path) => this.#isStored(path),
-      onNew: (seen) => {
-        this.#queue.push(seen);
+      onNew: (id) => {
+        this.#queue.push(id);
         this.#pump();
       },
     });
@@ -48,9 +60,12 @@ export class AttachmentCapture {
   async start(pollMs: number, onProgress: (p: Progress) => void, signal: AbortSignal): Promise<{ files: number }> {
     const timer = setInterval(() => onProgress(this.progress()), 500);
     try {
-      await this.#under(signal, () => this.#watch.start(pollMs));
+      await this.#under(signal, async () => {
+        await this.#readPrevious();
+        await this.#watch.start(pollMs);
+      });
       onProgress(this.progress());
-      return { files: this.#entries.size };
+      return { files: this.progress().files };
     } finally {
       clearInterval(timer);
     }
@@ -59,19 +74,21 @@ export class AttachmentCapture {
   /** Pass 2: the last look, then the listing. */
   async finish(signal: AbortSignal): Promise<Captured & { pinned: number; mismatched: string[] }> {
     await this.#under(signal, () => this.#watch.look());
-    for (const seen of this.#mismatched.values()) {
+    for (const id of this.#mismatched) {
       // It may have been written to its end since.
-      if (await this.#putWhole(seen)) this.#mismatched.delete(seen.path);
+      if (await this.#putWhole(id)) this.#mismatched.delete(id);
     }
     const { writer, repository } = this.#store;
-    const entries = [...this.#entries.values()].sort((a, b) => compareBytewise(a.path, b.path));
-    const listing = await repository.writeListing(entries, writer, { signal });
+    const changes = this.#changes();
+    const listing = this.#previous
+      ? await repository.updateListing(this.#previous, changes, writer, { signal })
+      : await repository.writeListing(entriesOf(changes), writer, { signal });
     return {
       listing,
       newBytes: writer.totals.newBytes,
       newObjects: writer.totals.newObjects,
       pinned: this.#watch.pinned,
-      mismatched: [...this.#mismatched.keys()].sort(),
+      mismatched: [...this.#mismatched].map((id) => this.#paths.pathOf(id)).sort(),
     };
   }
 
@@ -89,7 +106,37 @@ export class AttachmentCapture {
   }
 
   progress(): Progress {
-    return { files: this.#entries.size, bytes: this.#bytes, totalFiles: this.#watch.known.size };
+    const waiting = this.#queue.length - this.#next + this.#busy;
+    return { files: this.#watch.seen - waiting, bytes: this.#bytes, totalFiles: this.#watch.seen };
+  }
+
+  /** Notes which attachments need not be stored again. One that the listing has in another content is not among them. */
+  async #readPrevious(): Promise<void> {
+    if (this.#previous === undefined) return;
+    try {
+      for await (const group of this.#store.repository.readStored(this.#previous)) {
+        this.#stopping.signal.throwIfAborted();
+        for (const { entry, stored } of group) {
+          const id = this.#paths.idOf(entry.path);
+          this.#paths.set(id, LISTED);
+          if (stored && contentHash(entry) === promisedHash(entry.path)) this.#paths.set(id, STORED);
+        }
+      }
+    } catch (e) {
+      if (!(e instanceof SkepError && ['object-missing', 'object-damaged', 'key-missing'].includes(e.code))) throw e;
+      // It was only a hint: the listing is then made from nothing, out of what is seen.
+      process.stderr.write(`the previous listing cannot be used: ${e.message}\n`);
+      this.#previous = undefined;
+      for (const id of this.#paths.ids()) this.#paths.clear(id, LISTED | STORED);
+    }
+  }
+
+  /** Sorted: what is new, and what the previous listing has and was not seen. */
+  #changes(): ListingChange[] {
+    const ids = [...this.#entries.keys()];
+    for (const id of this.#paths.ids()) if (this.#paths.has(id, LISTED) && !this.#watch.wasSeen(id)) ids.push(id);
+    const changes = ids.map((id) => ({ path: this.#paths.pathOf(id), entry: this.#entries.get(id) }));
+    return changes.sort((a, b) => compareBytewise(a.path, b.path));
   }
 
   /** Looks, and waits until all that was seen is stored; both end soon after an abort. */
@@ -115,23 +162,28 @@ export class AttachmentCapture {
   async #isStored(path: string): Promise<boolean> {
     const hash = promisedHash(path);
     if (!hash) return false;
-    const s = await stat(join(this.#location, path)).catch(() => undefined);
+    const s = statSync(join(this.#location, path), { throwIfNoEntry: false });
     // A file that is shorter than the stored content is being written now, or was cut.
-    if (!s || !(await this.#store.writer.has(hash, s.size))) return false;
-    this.#entries.set(path, entry(path, hash, s.size, s));
+    const stored = s && (await this.#store.writer.find(hash, s.size));
+    if (!stored) return false;
+    this.#entries.set(this.#paths.idOf(path), fileEntry(path, stored, attributesOf(s)));
     return true;
   }
 
   #pump(): void {
-    while (this.#busy < PARALLEL && this.#queue.length > 0 && !this.#failure) {
-      const seen = this.#queue.shift() as Seen;
+    while (this.#busy < PARALLEL && this.#next < this.#queue.length && !this.#failure) {
+      const id = this.#queue[this.#next++] as number;
       this.#busy++;
-      void this.#put(seen)
+      void this.#put(id)
         .catch((e) => this.#halt(e))
         .finally(() => {
           this.#busy--;
           this.#pump();
         });
+    }
+    if (this.#next === this.#queue.length) {
+      this.#queue = [];
+      this.#next = 0;
     }
     if (this.#busy === 0 && (this.#queue.length === 0 || this.#failure)) {
       for (const done of this.#idle.splice(0)) done();
@@ -145,25 +197,25 @@ export class AttachmentCapture {
     if (this.#failure) throw this.#failure;
   }
 
-  async #put(seen: Seen): Promise<void> {
+  async #put(id: number): Promise<void> {
     const deadline = Date.now() + WRITING_MS;
     for (let wait = 50; ; wait = Math.min(1000, wait * 2)) {
-      const before = await statOf(seen);
-      if (await this.#putWhole(seen)) return;
-      const now = await statOf(seen);
+      const before = await this.#statOf(id);
+      if (await this.#putWhole(id)) return;
+      const now = await this.#statOf(id);
       const atRest = now.mtimeMs === before.mtimeMs && Date.now() - now.mtimeMs > WRITING_MS;
       if (Date.now() > deadline || atRest) break;
       await delay(wait, undefined, { signal: this.#stopping.signal });
     }
     // Kept as it is, so that nothing is lost, and reported: its content is not what its name promises.
-    this.#mismatched.set(seen.path, seen);
-    await this.#keep(seen);
+    this.#mismatched.add(id);
+    await this.#keep(id);
   }
 
   /** Stores a file whose content is what its name promises; false when it is not. */
-  async #putWhole(seen: Seen): Promise<boolean> {
+  async #putWhole(id: number): Promise<boolean> {
     try {
-      await this.#keep(seen, promisedHash(seen.path));
+      await this.#keep(id, promisedHash(this.#paths.pathOf(id)));
       return true;
     } catch (e) {
       if (e instanceof SkepError && e.code === 'object-damaged') return false;
@@ -171,30 +223,32 @@ export class AttachmentCapture {
     }
   }
 
-  async #keep(seen: Seen, expectSha256?: string): Promise<void> {
-    const s = await statOf(seen);
-    const o = await this.#store.writer.putFile(seen.source, {
+  async #keep(id: number, expectSha256?: string): Promise<void> {
+    const s = await this.#statOf(id);
+    const o = await this.#store.writer.putFile(this.#watch.sourceOf(id), {
       signal: this.#stopping.signal,
       onBytes: (n) => {
         this.#bytes += n;
       },
       ...(expectSha256 ? { expectSha256 } : {}),
     });
-    this.#entries.set(seen.path, entry(seen.path, o.name, o.size, s));
+    this.#entries.set(id, fileEntry(this.#paths.pathOf(id), o, attributesOf(s)));
+  }
+
+  async #statOf(id: number) {
+    try {
+      return await stat(this.#watch.sourceOf(id));
+    } catch (cause) {
+      const path = this.#paths.pathOf(id);
+      throw new SkepError('file-missing', `${path} went away while it was read`, { context: { path }, cause });
+    }
   }
 }
 
-async function statOf(seen: Seen) {
-  try {
-    return await stat(seen.source);
-  } catch (cause) {
-    throw new SkepError('file-missing', `${seen.path} went away while it was read`, {
-      context: { path: seen.path },
-      cause,
-    });
-  }
+function* entriesOf(changes: Iterable<ListingChange>): Generator<FileEntry> {
+  for (const { entry } of changes) if (entry) yield entry;
 }
 
-function entry(path: string, object: string, size: number, s: { mtimeMs: number; mode: number }): FileEntry {
-  return { path, object, size, mtimeMs: Math.floor(s.mtimeMs), mode: s.mode & 0o7777 };
+function attributesOf(s: { mtimeMs: number; mode: number }): { mtimeMs: number; mode: number } {
+  return { mtimeMs: Math.floor(s.mtimeMs), mode: s.mode & 0o7777 };
 }

@@ -1,6 +1,7 @@
 import { SkepError } from '../errors.ts';
 import { type Method, type Parsed, params, type Progress, type Results } from '../protocol/methods.ts';
 import type { Handler } from '../protocol/peer.ts';
+import { attachmentHandlers } from './handlers/attachments.ts';
 import { cassandraHandlers } from './handlers/cassandra.ts';
 import { filesHandlers } from './handlers/files.ts';
 import { lookHandlers } from './handlers/look.ts';
@@ -25,6 +26,7 @@ export function handlers(session: Session): Record<string, Handler> {
     ...nodeHandlers,
     ...cassandraHandlers,
     ...filesHandlers,
+    ...attachmentHandlers,
     ...lookHandlers,
     ...restoreHandlers,
   };

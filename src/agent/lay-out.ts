@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { SkepError } from '../errors.ts';
 import type { Progress } from '../protocol/methods.ts';
-import { type FileEntry, isHalfWritten, type Repository } from '../repository/index.ts';
+import { contentHash, type FileEntry, isHalfWritten, type Repository } from '../repository/index.ts';
 import { sha256File } from './hash-file.ts';
 
 const PARALLEL = 4;
@@ -92,5 +92,5 @@ export async function syncFilesystem(path: string): Promise<void> {
 
 async function holds(path: string, entry: FileEntry, signal: AbortSignal): Promise<boolean> {
   const s = await stat(path).catch(() => undefined);
-  return s?.size === entry.size && (await sha256File(path, signal)) === entry.object;
+  return s?.size === entry.size && (await sha256File(path, signal)) === contentHash(entry);
 }

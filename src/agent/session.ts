@@ -25,7 +25,7 @@ export interface CassandraCapture {
 export interface Store {
   repository: Repository;
   writer: ObjectWriter;
-  /** Absent where they cannot be read: then every file is. */
+  /** Absent where they cannot be read, or are not wanted: then every file is. */
   hints: HintCache | undefined;
 }
 
@@ -37,15 +37,23 @@ export class Session {
   readonly #stores = new Set<Store>();
   readonly #onExit = new Map<string, string[]>();
 
-  async openStore(target: Target): Promise<Store> {
+  /** `hints: false` where hardly a file is read twice: they take 120 bytes of memory a file. */
+  async openStore(target: Target, options: { hints?: boolean } = {}): Promise<Store> {
     const repository = await openRepository(target.repository);
     const file = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'skep', repository.id, target.writer);
-    const hints = await openHintCache(file, repository.id).catch(tell);
-    const { run, writer } = target;
+    // A sealed repository needs them to know how a content is stored.
+    const wanted = options.hints !== false || repository.sealed;
+    const hints = wanted ? await openHintCache(file, repository.id).catch(tell) : undefined;
+    const { run, writer, compression } = target;
     const store = {
       repository,
       hints,
-      writer: repository.objectWriter({ run, writer, ...(hints ? { hints } : {}) }),
+      writer: repository.objectWriter({
+        run,
+        writer,
+        ...(compression ? { compression } : {}),
+        ...(hints ? { hints } : {}),
+      }),
     };
     this.#stores.add(store);
     return store;

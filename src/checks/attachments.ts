@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import type { Results } from '../protocol/methods.ts';
-import { type Check, type CheckResult, pass, warn } from './check.ts';
+import { type Check, type CheckResult, fail, pass } from './check.ts';
 import { onNodes } from './each-node.ts';
 import { count } from './format.ts';
 
@@ -13,22 +14,35 @@ export const attachments: Check = {
   title: 'the content of attachments is what their names promise',
   needs: 'report',
   async run(ctx) {
-    const { location, node } = ctx.connections.cluster.files;
+    const { location, node, accept_damaged } = ctx.connections.cluster.files;
     return onNodes(ctx, [node], async (agent) => [
       judgeSample(
         node,
         location,
         await agent.call('files.sample', { location, count: SAMPLE }, { signal: ctx.signal }),
+        accept_damaged,
       ),
     ]);
   },
 };
 
-export function judgeSample(node: string, location: string, sample: Results['files.sample']): CheckResult {
-  const { looked, mismatched } = sample;
-  if (mismatched.length === 0) return pass(`${count(looked, 'attachment')} of ${location} read, all as named`, node);
-  const names = mismatched.slice(0, NAMED).join(', ');
-  const more = mismatched.length > NAMED ? `, and ${mismatched.length - NAMED} more` : '';
-  const seen = `${mismatched.length} of ${looked} attachments read in ${location} are damaged: ${names}${more}`;
-  return warn(seen, 'bring them back from a backup of before: skep restore ID --store files', node);
+/** A backup is refused for a damaged attachment that it comes across, unless the configuration accepts it. */
+export function judgeSample(
+  node: string,
+  location: string,
+  sample: Results['files.sample'],
+  accepted: readonly string[],
+): CheckResult {
+  const { looked } = sample;
+  const damaged = sample.mismatched.filter((path) => !accepted.includes(path));
+  if (damaged.length === 0) {
+    const known = sample.mismatched.length;
+    const but = known === 0 ? '' : ` but ${count(known, 'damaged one', 'damaged ones')} that skep.yaml accepts`;
+    return pass(`${count(looked, 'attachment')} of ${location} read, all as named${but}`, node);
+  }
+  const names = damaged.slice(0, NAMED).join(', ');
+  const more = damaged.length > NAMED ? `, and ${damaged.length - NAMED} more` : '';
+  const seen = `${damaged.length} of ${looked} attachments read in ${location} are damaged: ${names}${more}`;
+  const cure = `on ${node}: copy the content whose sha256sum is the name to ${join(location, damaged[0] ?? '')}; lost for good: name it under \`files.accept_damaged\` in skep.yaml`;
+  return fail(seen, cure, { node });
 }

@@ -1,12 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { CqlSessions } from '../discovery/discover.ts';
 import type { Topology } from '../discovery/topology.ts';
 import { SkepError } from '../errors.ts';
+import { anyCql, type Connections } from '../run/connections.ts';
+import { agreement } from '../run/restore-schema.ts';
 import { planRepairFix } from './fix-repair.ts';
 import type { FixPlan } from './plan-fix.ts';
 import { sizesOf, wantedReplicas } from './replication.ts';
-
-const AGREEMENT_MS = 60_000;
 
 /**
  * NetworkTopologyStrategy with enough replicas in every datacenter, then a full repair, since the new replicas are empty
@@ -49,22 +47,7 @@ function sameEntries(a: Record<string, string>, b: Record<string, string>): bool
 }
 
 /** Makes the change and waits until every node has it. Errors: `cql-failed`. */
-export async function alterReplication(sessions: CqlSessions, statement: string, signal: AbortSignal): Promise<void> {
-  const [first] = [...sessions.values()];
-  if (!first) throw new SkepError('topology-mismatch', 'the cluster has no Cassandra node');
-  await first.query(statement);
-  const deadline = Date.now() + AGREEMENT_MS;
-  for (;;) {
-    const versions = new Set<string>();
-    for (const cql of sessions.values()) {
-      versions.add(String((await cql.query('SELECT schema_version FROM system.local'))[0]?.schema_version));
-    }
-    if (versions.size === 1) return;
-    if (Date.now() > deadline) {
-      throw new SkepError('cql-failed', `the nodes have ${versions.size} schema versions ${AGREEMENT_MS / 1000} s on`, {
-        hint: 'Run `nodetool describecluster`; when they agree, run `skep check --fix repair`.',
-      });
-    }
-    await delay(250, undefined, { signal });
-  }
+export async function alterReplication(c: Connections, statement: string, signal: AbortSignal): Promise<void> {
+  await anyCql(c).query(statement);
+  await agreement(c, signal);
 }

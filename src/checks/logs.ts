@@ -51,5 +51,6 @@ export function judgeLogs(
     results.push(warn(seen, `on ${node}: grep -E 'ERROR|FATAL' ${last.file}`, node));
   }
   if (results.length > 0) return results;
-  return [pass(`no error in ${files.join(', ')}`, node)];
+  const only = found.cutShort.length === 0 ? '' : `; only the end of ${found.cutShort.join(', ')} was read`;
+  return [pass(`no error in ${files.join(', ')}${only}`, node)];
 }

@@ -2,21 +2,25 @@ import { join } from 'node:path';
 import { cassandraNodes } from '../config/load.ts';
 import { SkepError } from '../errors.ts';
 import type { Space } from '../protocol/methods.ts';
-import { openRepository } from '../repository/index.ts';
+import type { Agent } from '../remote/agent-client.ts';
+import { openRepository, type RepositoryAccess } from '../repository/index.ts';
+import { checkName, checkOwner } from '../run/open-repository.ts';
 import { type Check, type CheckContext, type CheckResult, fail, pass } from './check.ts';
 import { onNodes } from './each-node.ts';
 import { count } from './format.ts';
 
 export const repository: Check = {
   id: 'repository',
-  title: 'every node that stores something reaches the repository',
+  title: "the repository is this cluster's, and every node that stores something reaches it",
   needs: 'preflight',
   async run(ctx) {
-    const { cluster } = ctx.connections;
-    const here = await lookHere(cluster.repository);
+    const { access } = ctx.connections;
+    const { location } = access;
+    const here = await lookHere(ctx);
     if (here.verdict === 'fail') return [here];
     const onEach = await onNodes(ctx, writers(ctx), async (agent, node) => {
-      const paths = [cluster.repository, join(cluster.repository, 'skep.json')];
+      if (access.s3 !== undefined) return reach(agent, node, access, ctx.signal);
+      const paths = [location, join(location, 'skep.json')];
       const { space, user } = await agent.call('node.facts', { paths }, { signal: ctx.signal });
       return judgeMount({ node, user, folder: space[0] as Space, marker: space[1] as Space });
     });
@@ -24,6 +28,27 @@ export const repository: Check = {
     return [pass(`${here.seen}; reached by ${writers(ctx).join(', ')}`)];
   },
 };
+
+/** Whether a node's agent can write to an object storage, and finds the same repository there. */
+async function reach(
+  agent: Agent,
+  node: string,
+  repository: RepositoryAccess,
+  signal: AbortSignal,
+): Promise<CheckResult[]> {
+  try {
+    const { id } = await openRepository(repository);
+    const there = await agent.call('look.repository', { repository }, { signal });
+    if (there.id === id) return [];
+    const seen = `${repository.location} is another repository there (${there.id}, not ${id})`;
+    return [
+      fail(seen, `on ${node}: let the endpoint mean the same storage as here`, { node, code: 'repository-foreign' }),
+    ];
+  } catch (e) {
+    if (!(e instanceof SkepError) || signal.aborted) throw e;
+    return [fail(e.message, `on ${node}: ${e.hint}`, { node, code: e.code })];
+  }
+}
 
 /** The nodes whose agents store something. */
 export function writers(ctx: CheckContext): string[] {
@@ -33,9 +58,15 @@ export function writers(ctx: CheckContext): string[] {
   ];
 }
 
-async function lookHere(location: string): Promise<CheckResult> {
+async function lookHere({ connections, topology }: CheckContext): Promise<CheckResult> {
+  const { access, cluster } = connections;
+  const { location } = access;
   try {
-    const list = await (await openRepository(location)).list();
+    const repository = await openRepository(access);
+    checkName(repository, cluster);
+    // A node that could not be asked would make the cluster another one.
+    if (topology.nodes.length === cassandraNodes(cluster).length) await checkOwner(repository, topology);
+    const list = await repository.list();
     const damaged = list.filter((b) => b.state === 'damaged');
     if (damaged.length > 0) {
       return {
@@ -44,7 +75,9 @@ async function lookHere(location: string): Promise<CheckResult> {
         cure: `skep verify ${damaged[0]?.id}`,
       };
     }
-    return pass(`${location} on this machine, ${count(list.length, 'backup')}`);
+    return pass(
+      `${location} ${access.s3 === undefined ? 'on' : 'reached by'} this machine, ${count(list.length, 'backup')}`,
+    );
   } catch (e) {
     if (!(e instanceof SkepError)) throw e;
     return fail(e.message, e.code === 'repository-missing' ? 'skep init' : e.hint, { code: e.code });

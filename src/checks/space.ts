@@ -73,18 +73,20 @@ async function repositoryRoom(
   ctx: CheckContext,
   sizes: { cassandra: number; elasticsearch: number; files: number },
 ): Promise<CheckResult[]> {
-  const path = ctx.connections.cluster.repository;
+  const { access } = ctx.connections;
+  // An object storage does not tell its space.
+  if (access.s3 !== undefined) return [];
   // Without a repository there is no room to judge: its own check tells why.
-  const backups = await openRepository(path).then(
+  const backups = await openRepository(access).then(
     (r) => r.list(),
     () => undefined,
   );
   if (!backups) return [];
-  const fs = await statfs(path);
+  const fs = await statfs(access.location);
   const first = !backups.some((b) => b.state === 'complete');
   const all = sizes.cassandra + sizes.elasticsearch + sizes.files;
   const what = first ? 'a first backup' : 'what is new since the last backup';
-  const at = { path, freeBytes: fs.bavail * fs.bsize, device: 0 };
+  const at = { path: access.location, freeBytes: fs.bavail * fs.bsize, device: 0 };
   return judgeNeeds([{ what, bytes: repositoryNeed(all, first), space: at }]);
 }
 

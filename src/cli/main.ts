@@ -1,5 +1,7 @@
 import { run } from './run.ts';
 
+// Whoever reads may have seen enough (`| head`): what the command does goes on.
+process.stdout.on('error', () => {});
 await run(process.argv);
 // A database driver may still try to reach a node that is gone; the command has ended all the same.
 process.exit();

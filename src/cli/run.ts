@@ -2,10 +2,15 @@ import { Command, CommanderError } from 'commander';
 import { SkepError, toSkepError, VERSION } from '../index.ts';
 import { registerBackup } from './commands/backup.ts';
 import { registerCheck } from './commands/check.ts';
+import { registerCopy } from './commands/copy.ts';
+import { registerForget } from './commands/forget.ts';
 import { registerInit } from './commands/init.ts';
+import { registerKeys } from './commands/keys.ts';
 import { registerList } from './commands/list.ts';
+import { registerPrune } from './commands/prune.ts';
 import { registerRestore } from './commands/restore.ts';
 import { registerShow } from './commands/show.ts';
+import { registerUnlock } from './commands/unlock.ts';
 import { registerVerify } from './commands/verify.ts';
 import { reportError } from './render/report-error.ts';
 
@@ -46,18 +51,24 @@ Examples:
   skep list                           what is there
   skep verify --level data            read every stored byte again
   skep restore latest --dry-run       what a restore would do
+  skep forget --keep-daily 7          forget older backups; then \`skep prune\` frees their space
 
 Exit codes: 0 ok, 1 failure, 2 usage or config, 3 incomplete, 4 damage found, 5 preflight refused, 10 no repository,
 11 locked, 12 key or credentials, 13 no space, 14 clock, 15 version or topology mismatch, 130/143 signals.`,
     );
   const commands = [
     registerInit,
+    registerKeys,
     registerCheck,
     registerBackup,
     registerList,
     registerShow,
     registerVerify,
+    registerCopy,
     registerRestore,
+    registerForget,
+    registerPrune,
+    registerUnlock,
   ];
   for (const register of commands) register(p);
   // The lab needs a good deal of its own; it is read only when it is asked for.

@@ -1,5 +1,5 @@
-import type { Command } from 'commander';
-import { type ClusterConfig, loadCluster } from '../index.ts';
+import { type Command, Option } from 'commander';
+import { type ClusterConfig, loadCluster, type ReadKeys } from '../index.ts';
 
 /** Options that every command on a cluster has. */
 export interface ClusterOptions {
@@ -17,4 +17,20 @@ export function onCluster(command: Command): Command {
 
 export function clusterOf(o: ClusterOptions): Promise<ClusterConfig> {
   return loadCluster({ ...(o.config ? { file: o.config } : {}), ...(o.cluster ? { cluster: o.cluster } : {}) });
+}
+
+/** Of commands that read contents of a sealed repository. */
+export interface IdentityOption {
+  identity?: string;
+}
+
+export function identityOption(): Option {
+  return new Option(
+    '--identity <file>',
+    'age identities that open a sealed repository (default: those of the configuration)',
+  );
+}
+
+export function keysOf(o: IdentityOption): ReadKeys {
+  return o.identity === undefined ? {} : { identityFile: o.identity };
 }

@@ -115,7 +115,7 @@ function* knownTables(rules: CutRules): Generator<[string, Known]> {
     const wanted = rules.wanted?.has(id) ?? true;
     if (wanted && schema.counter) {
       throw new SkepError('segment-unsupported', `${schema.keyspace}.${schema.table} has counters`, {
-        hint: 'Counters cannot be cut at one instant: exclude the table, or use `--consistency window`.',
+        hint: 'Counters cannot be cut at one instant: move the table into a keyspace of its own, then run `skep check`.',
         context: { keyspace: schema.keyspace, table: schema.table },
       });
     }

@@ -119,7 +119,7 @@ function tokenize(text: string): string[] {
 
 function unknown(text: string): SkepError {
   return new SkepError('segment-unsupported', `column type ${text} is not known`, {
-    hint: 'skep cannot read commit logs with this type: exclude its table, or use `--consistency window`.',
+    hint: 'skep cannot read commit logs with this type: move its table into a keyspace of its own.',
     context: { type: text },
   });
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { duration } from './duration.ts';
+import { size } from './size.ts';
 
 /** Where a secret comes from; never the secret itself. Each source must give one line. */
 export const secretSource = z.union([
@@ -35,6 +36,8 @@ const service = (unit: string) =>
     })
     .prefault({});
 
+const count = z.number().int().nonnegative();
+
 const ssh = z.strictObject({
   user: z.string().optional(),
   port: z.number().int().positive().optional(),
@@ -43,6 +46,56 @@ const ssh = z.strictObject({
   config_file: z.string().optional(),
   connect_timeout: duration.prefault('10s'),
 });
+
+/** How an object storage is reached; each node must reach it itself. */
+const s3 = z.strictObject({
+  /** Of a storage other than Amazon's. */
+  endpoint: url('http').optional(),
+  region: z.string().min(1).default('us-east-1'),
+  /** `https://endpoint/bucket` instead of `https://bucket.endpoint`; true with an endpoint when absent. */
+  path_style: z.boolean().optional(),
+  /** CA that signed the endpoint's certificate, read on this machine; the system's when absent. */
+  ca_file: z.string().optional(),
+  /** `AWS_ACCESS_KEY_ID` and its like in this machine's environment when absent, else what the SDK finds on each node. */
+  credentials: z
+    .strictObject({ access_key: secretSource, secret_key: secretSource, session_token: secretSource.optional() })
+    .optional(),
+});
+
+/**
+ * Absolute path, the same on every node and on this machine (a shared mount), or `s3://BUCKET` with an optional `/PREFIX`.
+ */
+const place = z.string().regex(/^(\/|s3:\/\/[^/])/, 'neither an absolute path nor s3://BUCKET/PREFIX');
+
+/** Of a sealed repository: nodes can write into it and cannot read it. Decided when the repository is made. */
+const sealing = z.strictObject({
+  /** Whom new contents are sealed to, as `age-keygen` prints them. */
+  recipients: z.array(z.string().regex(/^age1[0-9a-z]{58}$/, 'not an age recipient (age1…)')).min(1),
+  /** Names objects without telling their contents: 64 hex digits. `skep init` makes a file that is absent. */
+  naming_key: secretSource,
+  /** One or more age identities (`AGE-SECRET-KEY-1…`), a line each: read only to restore. `--identity` goes before. */
+  identity: secretSource.optional(),
+});
+
+const compression = z.enum(['off', 'auto', 'max']);
+
+/** Where backups are kept: a place alone, or with what else it takes to open it. */
+const repository = z
+  .union([
+    place,
+    z
+      .strictObject({
+        location: place,
+        s3: s3.optional(),
+        sealing: sealing.optional(),
+        /** `auto`: zstd where a sample shrinks. `max`: as far as zstd can, for slow lines. */
+        compression: compression.default('auto'),
+      })
+      .refine((r) => r.s3 === undefined || r.location.startsWith('s3://'), 's3 goes with a location of s3://…'),
+  ])
+  .transform((r) =>
+    typeof r === 'string' ? { location: r, s3: undefined, sealing: undefined, compression: 'auto' as const } : r,
+  );
 
 const node = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'letters, digits, dots and dashes only'),
@@ -57,8 +110,11 @@ const node = z.strictObject({
 });
 
 const cluster = z.strictObject({
-  /** Absolute path of the repository, the same on every node and on this machine (a shared mount). */
-  repository: z.string().startsWith('/'),
+  /** Where this machine keeps what a killed restore must remember; `$SKEP_STATE` goes before, `~/.local/state/skep` is the default. */
+  state_folder: z.string().startsWith('/').optional(),
+  repository,
+  /** Other repositories by name, for `skep copy --to NAME`. */
+  copies: z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/), repository).default({}),
   nodes: z.array(node).min(1),
   ssh: ssh.prefault({}),
   agent: z
@@ -116,6 +172,11 @@ const cluster = z.strictObject({
     node: z.string(),
     /** How often pass 1 looks for new attachments while the cut is taken. */
     poll: duration.refine((ms) => ms > 0, 'longer than nothing').prefault('200ms'),
+    /**
+     * Attachments (`attachment/<sha256>`) that are damaged on the live cluster and lost for good. Any other damaged one makes
+     * a backup fail: it could not keep its promise.
+     */
+    accept_damaged: z.array(z.string().min(1)).default([]),
   }),
   thehive: z.strictObject({ service: service('thehive') }).prefault({}),
   index: z
@@ -143,6 +204,24 @@ const cluster = z.strictObject({
       attempts: z.number().int().min(1).max(10).default(3),
       /** A snapshot that outlives its run is removed by Cassandra itself after this time; it takes no less than 1m. */
       snapshot_ttl: duration.refine((ms) => ms >= 60_000, 'at least 1m').prefault('24h'),
+    })
+    .prefault({}),
+  retention: z
+    .strictObject({
+      /** What `skep forget` keeps when its command line says nothing; times are those of the cuts, in UTC. */
+      keep_last: count.optional(),
+      keep_hourly: count.optional(),
+      keep_daily: count.optional(),
+      keep_weekly: count.optional(),
+      keep_monthly: count.optional(),
+      /** All that are no older than this, seen from the newest backup. */
+      keep_within: duration.optional(),
+      /** So many complete backups are left whatever is asked for. */
+      minimum: count.default(3),
+      /** On an object storage with object lock: nobody can delete a backup for so long. */
+      lock: duration.optional(),
+      /** Size of a file in a repository on a path, which a prune on a full disk deletes first; `0B` for none. */
+      ballast: size.prefault('64MB'),
     })
     .prefault({}),
   restore: z

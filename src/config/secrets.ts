@@ -11,6 +11,14 @@ export async function readSecret(source: SecretSource, what: string): Promise<st
   return line;
 }
 
+/** All lines of a secret that has several, without comments (`#`) and empty ones. Errors: as `readSecret`. */
+export async function readSecretLines(source: SecretSource, what: string): Promise<string[]> {
+  const lines = (await readSource(source, what)).split('\n').map((line) => line.trim());
+  const kept = lines.filter((line) => line !== '' && !line.startsWith('#'));
+  if (kept.length > 0) return kept;
+  throw new SkepError('secret-unreadable', `the secret for ${what} is empty (${describe(source)})`);
+}
+
 async function readSource(source: SecretSource, what: string): Promise<string> {
   if ('env' in source) return process.env[source.env] ?? '';
   try {

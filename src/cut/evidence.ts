@@ -1,3 +1,4 @@
+import { checkContiguous } from '../commitlog/index.ts';
 import type { Topology } from '../discovery/topology.ts';
 import type { ClockOffset } from './clock.ts';
 import type { SegmentEvidence, Truncation } from '../protocol/methods.ts';
@@ -51,14 +52,14 @@ export function describeFinding(f: EvidenceFinding): string {
   }
 }
 
-/** Ids that do not follow one another without a gap, oldest first. */
+/** Ids that do not follow one another without a gap. */
 export function gaps(node: string, ids: readonly string[]): EvidenceFinding[] {
-  const out: EvidenceFinding[] = [];
-  for (let i = 1; i < ids.length; i++) {
-    const [after, next] = [ids[i - 1] as string, ids[i] as string];
-    if (BigInt(next) !== BigInt(after) + 1n) out.push({ kind: 'segments-not-contiguous', node, after, next });
-  }
-  return out;
+  return checkContiguous(ids.map(BigInt)).map(({ after, before }) => ({
+    kind: 'segments-not-contiguous',
+    node,
+    after: String(after),
+    next: String(before),
+  }));
 }
 
 /** What changed between two looks at the topology that must stay the same from the first pin to the end. */

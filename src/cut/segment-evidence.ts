@@ -7,6 +7,7 @@ import {
   filterSegments,
   type FilterStats,
   inspectSegments,
+  parseSegmentName,
   parseTableSchemas,
   type TimestampParts,
 } from '../commitlog/index.ts';
@@ -14,8 +15,10 @@ import type { SegmentEvidence, Truncation } from '../protocol/methods.ts';
 import { namesIn } from './names-in.ts';
 import { segmentsOf } from './segment-name.ts';
 
-/** Largest segment that is written, in bytes. */
+/** Largest segment that is written, in bytes, unless a single mutation is larger. */
 const SEGMENT_SIZE = 32 * 1024 * 1024;
+/** Likewise of those that a backup keeps: each is in memory once more while it is stored. */
+const KEPT_SEGMENT_SIZE = 8 * 1024 * 1024;
 
 /** A pinned segment under the name that Cassandra gave it. */
 export interface PinnedBytes {
@@ -23,6 +26,8 @@ export interface PinnedBytes {
   /** Size. */
   bytes: number;
   open(): Promise<Readable>;
+  /** Gets all that was read each time before it is looked at: the last time, what is looked at. */
+  taken?(content: Buffer): Promise<void>;
 }
 
 /** What the filter needs to know beside the segments; as it crosses the wire and lies in a manifest. */
@@ -60,19 +65,41 @@ export async function writeReplay(
   const there = segmentsOf(await readdir(rules.folder));
   const before = segmentsOf(rules.aside === undefined ? [] : await namesIn(rules.aside));
   const ids = [...there, ...before].map((s) => s.id);
-  const floor = [BigInt(rules.above), BigInt(Date.now()), ...ids].reduce((a, b) => (a > b ? a : b));
   for (const s of there) await rm(join(rules.folder, s.name));
   const written: string[] = [];
-  let id = floor;
-  const stats = await filterSegments(filterInput(segments, rules, signal), {
-    nextId: () => ++id,
-    segmentSize: SEGMENT_SIZE,
-    write: async (s) => {
-      await writeFile(join(rules.folder, s.name), s.bytes, { flag: 'wx', mode: 0o640 });
-      written.push(s.name);
-    },
+  const evidence = await writeFiltered(segments, rules, { above: [BigInt(rules.above), ...ids], signal }, async (s) => {
+    await writeFile(join(rules.folder, s.name), s.bytes, { flag: 'wx', mode: 0o640 });
+    written.push(s.name);
   });
-  return { evidence: evidenceOf(stats), written };
+  return { evidence, written };
+}
+
+/**
+ * The same for a backup that keeps them beside the pinned ones: who restores without skep has no filter. Their ids are
+ * above those of all pinned segments and the clock, so no SSTable of the backup takes their positions for its own. `keep`
+ * has the bytes for itself.
+ */
+export async function keepReplay(
+  segments: readonly PinnedBytes[],
+  rules: FilterRules,
+  keep: (segment: { name: string; bytes: Buffer }) => Promise<void>,
+  signal: AbortSignal,
+): Promise<SegmentEvidence> {
+  const above = segments.map((s) => parseSegmentName(s.name)?.id ?? 0n);
+  return writeFiltered(segments, rules, { above, signal, segmentSize: KEPT_SEGMENT_SIZE }, (s) =>
+    keep({ name: s.name, bytes: Buffer.from(s.bytes) }),
+  );
+}
+
+async function writeFiltered(
+  segments: readonly PinnedBytes[],
+  rules: FilterRules & { parts?: TimestampParts },
+  o: { above: readonly bigint[]; signal: AbortSignal; segmentSize?: number },
+  write: (segment: { name: string; bytes: Buffer }) => Promise<void>,
+): Promise<SegmentEvidence> {
+  let id = [BigInt(Date.now()), ...o.above].reduce((a, b) => (a > b ? a : b));
+  const output = { nextId: () => ++id, segmentSize: o.segmentSize ?? SEGMENT_SIZE, write };
+  return evidenceOf(await filterSegments(filterInput(segments, rules, o.signal), output));
 }
 
 function filterInput(
@@ -86,6 +113,7 @@ function filterInput(
     if (scratch.length < s.bytes) scratch = Buffer.allocUnsafeSlow(s.bytes);
     let at = 0;
     for await (const chunk of await s.open()) at += (chunk as Buffer).copy(scratch, at);
+    await s.taken?.(scratch.subarray(0, at));
     return scratch.subarray(0, at);
   };
   const sources = segments.map((s, i) => ({

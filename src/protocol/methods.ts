@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { repositoryAccess } from '../repository/access.ts';
 
 /**
  * What an agent can be asked: one schema for the parameters of each method, one type for each result. The controller's
@@ -11,7 +12,13 @@ const path = z.string().startsWith('/');
 const object = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** Where captured files go. `writer` is unique among the writers of a run. */
-const target = z.object({ repository: path, run, writer: z.string().regex(/^[A-Za-z0-9._-]+$/) });
+const target = z.object({
+  repository: repositoryAccess,
+  run,
+  writer: z.string().regex(/^[A-Za-z0-9._-]+$/),
+  /** `off` when absent. */
+  compression: z.enum(['off', 'auto', 'max']).optional(),
+});
 
 const listing = z.object({ root: object, inventory: object, files: z.number(), bytes: z.number() });
 
@@ -38,6 +45,8 @@ export const params = {
   'look.commitlog': z.object({ commitlogDir: path }),
   /** Whether this agent may hard-link a file found below `from` into the folder `into`. */
   'look.link': z.object({ from: path, into: path }),
+  /** Opens the repository and tries what a backup relies on, in a place of its own that is removed again. */
+  'look.repository': z.object({ repository: repositoryAccess }),
   'look.attachments': z.object({ location: path, sample: z.number().int().positive() }),
   /** `commitlog_archiving.properties` in the first of these folders that has one. */
   'look.archiving': z.object({ folders: z.array(path) }),
@@ -78,17 +87,24 @@ export const params = {
     foreign: z.array(z.string()),
   }),
   'capture.tree': z.object({ target, folder: path }),
-  'files.start': z.object({ target, location: path, pollMs: z.number().int().positive() }),
+  /** `previous`: the listing of the same store in an older backup, a hint of what need not be read again. */
+  'files.start': z.object({
+    target,
+    location: path,
+    pollMs: z.number().int().positive(),
+    previous: listing.optional(),
+  }),
   'files.finish': z.object({ target }),
   'files.stop': z.object({ run }),
   'files.sample': z.object({ location: path, count: z.number().int().positive() }),
+  'files.judge': z.object({ location: path, paths: z.array(z.string()) }),
 
   /** Where what is in each folder can be set aside by renaming: below `base`, or where this node has room for it. */
   'restore.places': z.object({ folders: z.array(path), base: path.optional() }),
   /** Moves all but `keep` out of folders. What is in `to` already is never written over. */
   'restore.aside': z.object({ moves: z.array(z.object({ from: path, to: path, keep: z.array(z.string()) })) }),
   'restore.tree': z.object({
-    repository: path,
+    repository: repositoryAccess,
     listing,
     /** Only entries below this prefix, which is cut off. */
     prefix: z.string(),
@@ -97,13 +113,13 @@ export const params = {
     reuse: path.optional(),
   }),
   'restore.sstables': z.object({
-    repository: path,
+    repository: repositoryAccess,
     listing,
     /** For each table id (32 hex digits): its folders, made when absent, and where previous files were set aside. */
     tables: z.record(z.string(), z.object({ to: z.array(path).min(1), reuse: z.array(path) })),
   }),
   'restore.segments': z.object({
-    repository: path,
+    repository: repositoryAccess,
     listing,
     T: z.string(),
     schema: z.unknown(),
@@ -202,10 +218,12 @@ export interface Results {
   'node.run': { exitCode: number; stdout: string; stderr: string };
   'node.onExit': null;
   'node.offExit': null;
-  'node.logs': { lines: { file: string; line: string; atMs?: number }[]; unreadable: string[] };
+  /** `cutShort`: logs so long that only their end was read. */
+  'node.logs': { lines: { file: string; line: string; atMs?: number }[]; unreadable: string[]; cutShort: string[] };
   'look.commitlog': CommitlogLook;
   /** `tried` is absent when there is no file to try with; `refused` says why a link was not to be had. */
   'look.link': { tried?: string; refused?: string };
+  'look.repository': { id: string };
   /** `bytes` is estimated from the sample. */
   'look.attachments': { files: number; bytes: number; sampled: number };
   'look.archiving': { file?: string; properties: Record<string, string> };
@@ -224,6 +242,8 @@ export interface Results {
   'files.finish': Captured & { pinned: number; mismatched: string[] };
   'files.stop': null;
   'files.sample': { looked: number; mismatched: string[] };
+  /** `changing`: written to a moment ago; `damaged`: at rest, and not what its name promises. */
+  'files.judge': { states: { path: string; state: 'whole' | 'changing' | 'damaged' | 'gone' }[] };
   'restore.places': { undo: string[] };
   'restore.aside': { moved: number };
   'restore.tree': { files: number; bytes: number; reused: number };

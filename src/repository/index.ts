@@ -1,14 +1,22 @@
 /** The repository: where backups live. See docs/repository-format.md. */
 import { isAbsolute, normalize } from 'node:path';
 import { SkepError } from '../errors.ts';
+import type { RepositoryAccess } from './access.ts';
+import type { Backend } from './backend/backend.ts';
 import { PathBackend } from './backend/path/path-backend.ts';
+import { probeBackend } from './backend/probe.ts';
+import { isS3Location } from './backend/s3/s3-location.ts';
 import { initOnBackend, openOnBackend } from './repository.ts';
+import type { GivenKeys } from './sealing/open-keyring.ts';
 import type { Repository } from './types.ts';
 
 export type {
   BackupSummary,
-  Encoding,
+  Compression,
+  KeyGeneration,
+  ListingChange,
   ListingRef,
+  PlainManifest,
   ObjectWriter,
   ObjectWriterOptions,
   PutFileOptions,
@@ -16,35 +24,62 @@ export type {
   StoredObject,
   WriterTotals,
 } from './types.ts';
+export { type RepositoryAccess, repositoryAccess, type S3Access } from './access.ts';
+export type { CopiedBackup, CopyReport } from './copy/job.ts';
 export type { FileEntry, LinkEntry, ListingEntry } from './format/listing-entry.ts';
-export type { Manifest, ManifestDraft, ManifestPart } from './format/manifest.ts';
+export type { Manifest, ManifestDetails, ManifestDraft, ManifestPart } from './format/manifest.ts';
 export type { Finding, FindingHit, FindingKind, VerifyLevel, VerifyOptions, VerifyReport } from './verify/report.ts';
 export type { FileIdentity, HintCache, HintedObject } from './hint-cache.ts';
-export type { Lease, LeaseInfo, LeaseKind } from './lease.ts';
+export type { ClearedRuns, Lease, LeaseInfo, LeaseKind, LeaseOwner } from './lease/index.ts';
+export type { PruneOptions, PruneReport } from './prune/prune.ts';
+export type { ForgetOptions, ForgetReport, ForgetRow } from './retention/forget.ts';
+export type { RetentionRules } from './retention/rules.ts';
 export type { RunLog } from './run-log.ts';
 export { isHalfWritten } from './content/object-reader.ts';
 export { compareBytewise } from './format/order.ts';
-export { fileEntry } from './format/listing-entry.ts';
-export { newBackupId } from './format/names.ts';
+export { contentHash, fileEntry } from './format/listing-entry.ts';
+export { type Encoding, newBackupId } from './format/names.ts';
 export { openHintCache } from './hint-cache.ts';
 
 /**
- * Makes a repository at an absolute path; the folder is made when it is not there. Errors: `repository-exists`,
+ * Makes a repository; a folder is made when it is not there. A text alone is an absolute path. Errors: `repository-exists`,
  * `repository-unfit` (the storage does not keep what is relied on), `no-space`, `repository-failed`.
  */
 export async function initRepository(
-  location: string,
+  access: RepositoryAccess | string,
   cluster: { clusterName: string; clusterId: string },
 ): Promise<Repository> {
-  return initOnBackend(new PathBackend(absolute(location)), cluster);
+  return initOnBackend(await openBackend(access), cluster, keysOf(access));
 }
 
 /** Errors: `repository-missing`, `repository-unsupported`, `repository-damaged`. */
-export async function openRepository(location: string): Promise<Repository> {
-  return openOnBackend(new PathBackend(absolute(location)));
+export async function openRepository(access: RepositoryAccess | string): Promise<Repository> {
+  return openOnBackend(await openBackend(access), keysOf(access));
 }
 
-function absolute(location: string): string {
+function keysOf(access: RepositoryAccess | string): GivenKeys {
+  return typeof access === 'string' ? {} : access;
+}
+
+/**
+ * Whether what this machine has of the storage will do: opens the repository, and tries in a place of its own what a
+ * backup relies on. Gives the repository's id. Errors: those of `openRepository`, `repository-unfit`.
+ */
+export async function probeRepository(access: RepositoryAccess): Promise<string> {
+  const backend = await openBackend(access);
+  const { id } = await openOnBackend(backend);
+  await probeBackend(backend);
+  return id;
+}
+
+async function openBackend(access: RepositoryAccess | string): Promise<Backend> {
+  const { location, s3 }: RepositoryAccess = typeof access === 'string' ? { location: access } : access;
+  if (isS3Location(location)) {
+    if (s3 === undefined) throw new SkepError('config-invalid', `how ${location} is reached is not known`);
+    // The SDK takes half a second to load: only who needs it waits for it.
+    const { S3Backend } = await import('./backend/s3/s3-backend.ts');
+    return new S3Backend(location, s3);
+  }
   if (!isAbsolute(location)) throw new SkepError('config-invalid', `repository ${location} is not an absolute path`);
-  return normalize(location);
+  return new PathBackend(normalize(location));
 }

@@ -1,45 +1,64 @@
 import { SkepError } from '../errors.ts';
 import type { Backend } from './backend/backend.ts';
-import { decodeManifest } from './format/manifest-codec.ts';
+import { decodeManifest, type Mac } from './format/manifest-codec.ts';
 import type { Manifest } from './format/manifest.ts';
 import { BACKUP_ID_PATTERN, manifestCopyKey, manifestKey } from './format/names.ts';
-import type { BackupSummary } from './types.ts';
+import type { Vault } from './sealing/keyring.ts';
+import type { BackupSummary, ManifestFinding, PlainManifest } from './types.ts';
+
+const MANIFEST_FINDINGS = ['manifest-missing', 'manifest-torn', 'manifest-unsupported', 'manifest-forged'] as const;
+
+/** In the place of a manifest: there is no such backup, and there will be none. */
+const REVOKED = Buffer.from('revoked\n');
 
 /** Ids of all that has a manifest or its copy, newest first. */
 export async function listBackupIds(backend: Backend): Promise<string[]> {
   const ids = new Set<string>();
-  for await (const { key } of backend.list('backups/')) {
+  for await (const { key, size } of backend.list('backups/')) {
     const id = /^backups\/([^/]+)\/manifest(?:\.copy)?\.json$/.exec(key)?.[1];
-    if (id !== undefined && BACKUP_ID_PATTERN.test(id)) ids.add(id);
+    if (id === undefined || !BACKUP_ID_PATTERN.test(id)) continue;
+    if (size === REVOKED.length && isRevoked(await tryGet(backend, key))) continue;
+    ids.add(id);
   }
   return [...ids].sort().reverse();
 }
 
+/** Takes the place of the manifest of a run that is taken for dead: it cannot publish any more. May be repeated. */
+export async function revokeManifest(backend: Backend, id: string): Promise<void> {
+  await backend.put(manifestKey(id), REVOKED);
+}
+
+export function isRevoked(bytes: Buffer | undefined): boolean {
+  return bytes !== undefined && bytes.equals(REVOKED);
+}
+
 /** Errors: `backup-unknown`, `manifest-damaged` with `context.finding`. */
-export async function readManifest(backend: Backend, id: string): Promise<Manifest> {
+export async function readManifest({ backend, keyring }: Vault, id: string): Promise<Manifest> {
   if (!BACKUP_ID_PATTERN.test(id)) throw new SkepError('backup-unknown', `${id} is not the id of a backup`);
   const [bytes, copy] = await Promise.all([tryGet(backend, manifestKey(id)), tryGet(backend, manifestCopyKey(id))]);
+  if (isRevoked(bytes) && copy === undefined)
+    throw new SkepError('backup-unknown', `the run ${id} was ended by another`);
+  const mac = keyring.namingKey ? (text: string) => keyring.mac(text) : undefined;
   if (bytes !== undefined && bytes.length > 0) {
     try {
-      return decodeManifest(bytes, id);
+      return decodeManifest(bytes, id, mac);
     } catch (error) {
-      throw withCopyHint(error, id, copy);
+      throw withCopyHint(error, id, copy, mac);
     }
   }
   if (bytes === undefined && copy === undefined) throw new SkepError('backup-unknown', `there is no backup ${id}`);
   const finding = bytes === undefined ? 'manifest-missing' : 'manifest-torn';
   const why = bytes === undefined ? 'is missing' : 'is empty';
   const error = new SkepError('manifest-damaged', `the manifest of ${id} ${why}`, { context: { backup: id, finding } });
-  throw withCopyHint(error, id, copy);
+  throw withCopyHint(error, id, copy, mac);
 }
 
 /** Newest first; damaged ones are reported, never hidden. */
-export async function listBackups(backend: Backend): Promise<BackupSummary[]> {
+export async function listBackups(vault: Vault): Promise<BackupSummary[]> {
   const summaries: BackupSummary[] = [];
-  for (const id of await listBackupIds(backend)) {
+  for (const id of await listBackupIds(vault.backend)) {
     try {
-      const { details: _, ...manifest } = await readManifest(backend, id);
-      summaries.push({ id, state: 'complete', manifest });
+      summaries.push({ id, state: 'complete', manifest: plainPart(await readManifest(vault, id)) });
     } catch (error) {
       // A backup that was forgotten between listing and reading is not damage.
       if (!(error instanceof SkepError) || !['manifest-damaged', 'backup-unknown'].includes(error.code)) throw error;
@@ -53,10 +72,15 @@ function damagedSummary(id: string, error: SkepError): BackupSummary {
   return { id, state: 'damaged', finding: manifestFinding(error), message: error.message };
 }
 
+/** What can be read of a manifest without a key. */
+export function plainPart(manifest: Manifest): PlainManifest {
+  const { details: _details, sealed: _sealed, mac: _mac, ...plain } = manifest;
+  return plain;
+}
+
 /** Which kind of damage an error of `readManifest` tells. */
-export function manifestFinding(error: SkepError): 'manifest-missing' | 'manifest-torn' | 'manifest-unsupported' {
-  const { finding } = error.context;
-  return finding === 'manifest-missing' || finding === 'manifest-unsupported' ? finding : 'manifest-torn';
+export function manifestFinding(error: SkepError): ManifestFinding {
+  return MANIFEST_FINDINGS.find((kind) => kind === error.context['finding']) ?? 'manifest-torn';
 }
 
 export async function tryGet(backend: Backend, key: string): Promise<Buffer | undefined> {
@@ -68,10 +92,10 @@ export async function tryGet(backend: Backend, key: string): Promise<Buffer | un
   }
 }
 
-function withCopyHint(error: unknown, id: string, copy: Buffer | undefined): unknown {
+function withCopyHint(error: unknown, id: string, copy: Buffer | undefined, mac: Mac | undefined): unknown {
   if (!(error instanceof SkepError) || copy === undefined) return error;
   try {
-    decodeManifest(copy, id);
+    decodeManifest(copy, id, mac);
   } catch {
     return error;
   }

@@ -1,74 +1,67 @@
 import { SkepError } from '../errors.ts';
 import type { Backend } from './backend/backend.ts';
+import { checkNeeded } from './check-needed.ts';
 import { throwIfCancelled } from './content/cancel.ts';
-import { inventoryKey, type InventoryEntry } from './format/inventory-entry.ts';
-import { encodeManifest } from './format/manifest-codec.ts';
-import { MANIFEST_FORMAT, type Manifest, type ManifestDraft, type ManifestPart } from './format/manifest.ts';
-import { manifestCopyKey, manifestKey, pieceKey } from './format/names.ts';
+import { decodeManifest, encodeManifest } from './format/manifest-codec.ts';
+import { MANIFEST_FORMAT, type Manifest, type ManifestDraft } from './format/manifest.ts';
+import { companionKey, manifestCopyKey, manifestKey } from './format/names.ts';
 import type { Descriptor } from './format/descriptor.ts';
-import type { Lease } from './lease.ts';
-import { readInventory } from './listing/listing.ts';
-import { childRefs, readPiece } from './listing/tree-reader.ts';
-
-const BATCH = 1024;
+import { companionsOf } from './leave/companions.ts';
+import type { Lease } from './lease/index.ts';
+import { isRevoked } from './manifests.ts';
+import { lockKeys } from './retention/lock.ts';
+import { sealDetails } from './sealing/details.ts';
+import { hostMark, type Vault } from './sealing/keyring.ts';
 
 /** See `Repository.publish`. */
 export async function publish(
-  backend: Backend,
+  vault: Vault,
   descriptor: Descriptor,
   draft: ManifestDraft,
-  options: { lease?: Lease; signal?: AbortSignal } = {},
+  options: { lease?: Lease; signal?: AbortSignal; lockMs?: number } = {},
 ): Promise<Manifest> {
   const { id: repository, cluster } = descriptor;
-  const manifest: Manifest = { ...draft, format: MANIFEST_FORMAT, state: 'complete', repository, cluster };
-  const bytes = encodeManifest(manifest);
-  for (const part of manifest.parts) await checkPart(backend, part, options.signal);
+  const { details, hostIds, ...rest } = draft;
+  const plain = { ...rest, format: MANIFEST_FORMAT, state: 'complete', repository, cluster } as const;
+  const { keyring } = vault;
+  const recipients = keyring.recipients();
+  const hosts = hostIds && keyring.sealed ? { hosts: hostIds.map((id) => hostMark(keyring, id)) } : {};
+  const body = recipients === undefined ? { details } : { sealed: await sealDetails(details, recipients), ...hosts };
+  return publishManifest(vault, { ...plain, ...body }, options);
+}
+
+/** The same with details as they are to be stored. */
+export async function publishManifest(
+  vault: Vault,
+  plain: Omit<Manifest, 'leave' | 'mac'>,
+  options: { lease?: Lease; signal?: AbortSignal; lockMs?: number } = {},
+): Promise<Manifest> {
+  const { backend, keyring } = vault;
+  const { id } = plain;
+  const companions = companionsOf(plain, keyring.sealed);
+  const manifest: Manifest = { ...plain, leave: companions.map((c) => c.companion) };
+  const bytes = encodeManifest(manifest, keyring.sealed ? (text) => keyring.mac(text) : undefined);
+  await checkNeeded(vault, manifest, options);
   throwIfCancelled(options.signal);
+  // Before the manifest: a backup that exists can be left with. What a run that ends here leaves behind is no backup.
+  for (const { companion, bytes: file } of companions) await backend.put(companionKey(id, companion.file), file);
   await options.lease?.assertHeld();
-  if ((await backend.put(manifestKey(manifest.id), bytes)) === 'exists') {
-    throw new SkepError('repository-failed', `there is a backup ${manifest.id} already`);
+  if ((await backend.put(manifestKey(id), bytes)) === 'exists') await checkWritten(backend, id, bytes);
+  await backend.put(manifestCopyKey(id), bytes);
+  const own = [manifestKey(id), manifestCopyKey(id), ...companions.map((c) => companionKey(id, c.companion.file))];
+  if (backend.retention !== undefined && options.lockMs !== undefined) {
+    await lockKeys(backend.retention, own, options.lockMs);
   }
-  await backend.put(manifestCopyKey(manifest.id), bytes);
-  return manifest;
+  return decodeManifest(bytes, id);
 }
 
-/** Objects may have been reused from older backups: a prune may have taken them since, so each is looked at again. */
-async function checkPart(backend: Backend, part: ManifestPart, signal: AbortSignal | undefined): Promise<void> {
-  await checkListing(backend, part.root);
-  let batch: InventoryEntry[] = [];
-  for await (const entry of readInventory(backend, part.inventory)) {
-    if (batch.push(entry) < BATCH) continue;
-    throwIfCancelled(signal);
-    await checkObjects(backend, batch);
-    batch = [];
+/** A put whose answer was lost may have been sent again: the manifest is there, and it is this one. */
+async function checkWritten(backend: Backend, id: string, bytes: Buffer): Promise<void> {
+  const found = await backend.get(manifestKey(id));
+  if (found.equals(bytes)) return;
+  if (isRevoked(found)) {
+    const hint = 'Nothing was published; run `skep backup` again: it stores only what is missing.';
+    throw new SkepError('locked', `this run was taken for dead: its lease was taken away`, { hint });
   }
-  await checkObjects(backend, batch);
-}
-
-async function checkObjects(backend: Backend, entries: readonly InventoryEntry[]): Promise<void> {
-  const sizes = await backend.sizes(entries.map(inventoryKey));
-  entries.forEach(({ object, storedSize }, i) => {
-    if (sizes[i] === storedSize) return;
-    const context = { object, expected: storedSize, found: sizes[i] };
-    const hint = 'Nothing was published; run `skep backup` again: it stores what is missing.';
-    if (sizes[i] === undefined) throw new SkepError('object-missing', `object ${object} is gone`, { context, hint });
-    throw new SkepError('object-damaged', `object ${object} has ${sizes[i]} bytes, not ${storedSize}`, {
-      context,
-      hint,
-    });
-  });
-}
-
-/** Every piece above the leaves is read; the leaves, which hold nearly all the bytes, must be there. */
-async function checkListing(backend: Backend, name: string, level?: number): Promise<void> {
-  const piece = await readPiece(backend, { name, kind: 'listing', ...(level === undefined ? {} : { level }) });
-  if (piece.level === 0) return;
-  const refs = childRefs(piece, name);
-  if (piece.level > 1) {
-    for (const ref of refs) await checkListing(backend, ref.child, piece.level - 1);
-    return;
-  }
-  const sizes = await backend.sizes(refs.map((ref) => pieceKey(ref.child)));
-  const missing = refs.find((_, i) => sizes[i] === undefined);
-  if (missing !== undefined) throw new SkepError('object-missing', `piece ${missing.child} of a listing is gone`);
+  throw new SkepError('repository-failed', `there is a backup ${id} already`);
 }

@@ -5,16 +5,45 @@ import type { Backend } from './backend/backend.ts';
 import { probeBackend } from './backend/probe.ts';
 import { extractObject, readObject, type ExtractOptions } from './content/object-reader.ts';
 import { BatchObjectWriter } from './content/object-writer.ts';
+import { copyBackups } from './copy/copy.ts';
+import type { CopyOptions, CopyReport } from './copy/job.ts';
 import { decodeDescriptor, encodeDescriptor, REPOSITORY_FORMAT, type Descriptor } from './format/descriptor.ts';
-import type { ListingEntry } from './format/listing-entry.ts';
-import type { Manifest, ManifestDraft } from './format/manifest.ts';
+import type { FileEntry, ListingEntry } from './format/listing-entry.ts';
+import type { Manifest, ManifestDetails, ManifestDraft } from './format/manifest.ts';
 import { COMPONENT_PATTERN, DESCRIPTOR_KEY, incomingPrefix, NAME_PATTERN } from './format/names.ts';
-import { acquireLease, listLeases, type Lease, type LeaseInfo } from './lease.ts';
+import {
+  acquireLease,
+  clearDeadRuns,
+  showLeases,
+  unlock,
+  type ClearedRuns,
+  type Lease,
+  type LeaseInfo,
+} from './lease/index.ts';
 import { readListing, writeListing } from './listing/listing.ts';
+import { readStored } from './listing/read-stored.ts';
+import { updateListing } from './listing/update-listing.ts';
 import { listBackups, readManifest } from './manifests.ts';
+import { makeBallast, type BallastState } from './prune/ballast.ts';
+import { prune, type PruneOptions, type PruneReport } from './prune/prune.ts';
 import { publish } from './publish.ts';
+import { forget, type ForgetOptions, type ForgetReport } from './retention/forget.ts';
+import { openDetails } from './sealing/details.ts';
+import { isGenuine, readGenerations, writeGeneration } from './sealing/generations.ts';
+import { hostMark, sameMembers, type Vault } from './sealing/keyring.ts';
+import { type GivenKeys, openKeyring } from './sealing/open-keyring.ts';
+import { listKeys, rotateKeys } from './sealing/rotate.ts';
 import { BackendRunLog, type RunLog } from './run-log.ts';
-import type { BackupSummary, ListingRef, ObjectWriter, ObjectWriterOptions, Repository } from './types.ts';
+import type {
+  BackupSummary,
+  KeyGeneration,
+  ListingChange,
+  ListingRef,
+  ObjectWriter,
+  ObjectWriterOptions,
+  PlainManifest,
+  Repository,
+} from './types.ts';
 import type { VerifyOptions, VerifyReport } from './verify/report.ts';
 import { verify } from './verify/verify.ts';
 
@@ -22,23 +51,48 @@ import { verify } from './verify/verify.ts';
 export async function initOnBackend(
   backend: Backend,
   cluster: { clusterName: string; clusterId: string },
+  given: GivenKeys = {},
 ): Promise<Repository> {
   const [found] = await backend.sizes([DESCRIPTOR_KEY]);
   if (found !== undefined) throw exists(backend);
-  await probeBackend(backend);
+  await probeBackend(backend, { thorough: true });
   const descriptor: Descriptor = {
     format: REPOSITORY_FORMAT,
-    id: randomBytes(16).toString('hex'),
+    id: (await beginSealed(backend, given)) ?? newId(),
     createdAt: new Date().toISOString(),
     cluster: { name: cluster.clusterName, id: cluster.clusterId },
-    features: [],
+    features: given.recipients === undefined ? [] : ['sealed'],
   };
   if ((await backend.put(DESCRIPTOR_KEY, encodeDescriptor(descriptor))) === 'exists') throw exists(backend);
-  return new BackendRepository(backend, descriptor);
+  return new BackendRepository({ backend, keyring: await openKeyring(backend, descriptor, given) }, descriptor);
 }
 
-/** Errors: `repository-missing`, `repository-unsupported`, `repository-damaged`. */
-export async function openOnBackend(backend: Backend): Promise<Repository> {
+/**
+ * The id of a repository that is to be sealed, after its first keys were written: a repository never lacks them. One that
+ * an interrupted `init` has left with the same keys is gone on with.
+ */
+async function beginSealed(backend: Backend, given: GivenKeys): Promise<string | undefined> {
+  const { recipients, namingKey: hex } = given;
+  if (recipients === undefined) return undefined;
+  if (hex === undefined) throw new SkepError('key-missing', 'a sealed repository needs a naming key');
+  const namingKey = Buffer.from(hex, 'hex');
+  const id = newId();
+  if (await writeGeneration(backend, { repository: id, generation: 1, recipients, namingKey })) return id;
+  const left = (await readGenerations(backend)).at(-1);
+  if (left && isGenuine(left, left.repository, namingKey) && sameMembers(left.recipients, recipients)) {
+    return left.repository;
+  }
+  throw new SkepError('key-wrong', `${backend.location} has keys of another repository, but no skep.json`, {
+    hint: 'An interrupted `skep init` has left them: remove the folder keys/ there, then run it again.',
+  });
+}
+
+function newId(): string {
+  return randomBytes(16).toString('hex');
+}
+
+/** Errors: `repository-missing`, `repository-unsupported`, `repository-damaged`, `key-wrong`. */
+export async function openOnBackend(backend: Backend, given: GivenKeys = {}): Promise<Repository> {
   let bytes: Buffer;
   try {
     bytes = await backend.get(DESCRIPTOR_KEY);
@@ -46,20 +100,27 @@ export async function openOnBackend(backend: Backend): Promise<Repository> {
     if (!(error instanceof SkepError) || error.code !== 'object-missing') throw error;
     throw new SkepError('repository-missing', `there is no repository at ${backend.location}`, { cause: error });
   }
-  return new BackendRepository(backend, decodeDescriptor(bytes));
+  const descriptor = decodeDescriptor(bytes);
+  return new BackendRepository({ backend, keyring: await openKeyring(backend, descriptor, given) }, descriptor);
 }
 
 class BackendRepository implements Repository {
   readonly location: string;
   readonly id: string;
   readonly cluster: { name: string; id: string };
+  readonly sealed: boolean;
+  readonly opens: boolean;
+  readonly #vault: Vault;
   readonly #backend: Backend;
   readonly #descriptor: Descriptor;
 
-  constructor(backend: Backend, descriptor: Descriptor) {
-    this.#backend = backend;
+  constructor(vault: Vault, descriptor: Descriptor) {
+    this.#vault = vault;
+    this.#backend = vault.backend;
     this.#descriptor = descriptor;
-    this.location = backend.location;
+    this.location = vault.backend.location;
+    this.sealed = vault.keyring.sealed;
+    this.opens = vault.keyring.opens;
     this.id = descriptor.id;
     this.cluster = descriptor.cluster;
   }
@@ -67,7 +128,7 @@ class BackendRepository implements Repository {
   objectWriter(options: ObjectWriterOptions): ObjectWriter {
     checkComponent(options.run);
     checkComponent(options.writer);
-    return new BatchObjectWriter(this.#backend, options);
+    return new BatchObjectWriter(this.#vault, options);
   }
 
   writeListing(
@@ -78,42 +139,110 @@ class BackendRepository implements Repository {
     return writeListing(entries, writer, options);
   }
 
+  updateListing(
+    previous: ListingRef,
+    changes: readonly ListingChange[],
+    writer: ObjectWriter,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<ListingRef> {
+    return updateListing(this.#vault, previous, changes, writer, options);
+  }
+
+  readStored(ref: Pick<ListingRef, 'root'>): AsyncIterable<{ entry: FileEntry; stored: boolean }[]> {
+    return readStored(this.#vault, ref.root);
+  }
+
   readListing(ref: Pick<ListingRef, 'root'>): AsyncIterable<ListingEntry> {
-    return readListing(this.#backend, ref.root);
+    return readListing(this.#vault, ref.root);
   }
 
   async readObject(name: string, options: { signal?: AbortSignal } = {}): Promise<Readable> {
     checkName(name);
-    return readObject(this.#backend, name, options);
+    return readObject(this.#vault, name, options);
   }
 
   async extract(name: string, destPath: string, options: ExtractOptions = {}): Promise<number> {
     checkName(name);
-    return extractObject(this.#backend, name, destPath, options);
+    return extractObject(this.#vault, name, destPath, options);
   }
 
-  publish(draft: ManifestDraft, options: { lease?: Lease; signal?: AbortSignal } = {}): Promise<Manifest> {
-    return publish(this.#backend, this.#descriptor, draft, options);
+  publish(
+    draft: ManifestDraft,
+    options: { lease?: Lease; signal?: AbortSignal; lockMs?: number } = {},
+  ): Promise<Manifest> {
+    return publish(this.#vault, this.#descriptor, draft, options);
   }
 
   list(): Promise<BackupSummary[]> {
-    return listBackups(this.#backend);
+    return listBackups(this.#vault);
   }
 
   readManifest(id: string): Promise<Manifest> {
-    return readManifest(this.#backend, id);
+    return readManifest(this.#vault, id);
+  }
+
+  async readDetails(manifest: Manifest): Promise<ManifestDetails> {
+    return manifest.details ?? openDetails(manifest.sealed ?? '', manifest.id, this.#vault.keyring);
+  }
+
+  isOfHosts(manifest: PlainManifest, hostIds: readonly string[]): boolean {
+    const marks = hostIds.map((id) => hostMark(this.#vault.keyring, id));
+    return manifest.hosts?.some((host) => marks.includes(host)) === true;
+  }
+
+  keys(): Promise<KeyGeneration[]> {
+    return listKeys(this.#vault, this.id);
+  }
+
+  rotateKeys(): Promise<number> {
+    return rotateKeys(this.#vault, this.id);
   }
 
   verify(options: VerifyOptions): Promise<VerifyReport> {
-    return verify(this.#backend, options);
+    return verify(this.#vault, options);
   }
 
-  acquireLease(kind: Lease['kind'], owner: Lease['owner']): Promise<Lease> {
-    return acquireLease(this.#backend, kind, owner);
+  acquireLease(
+    kind: Lease['kind'],
+    owner: Lease['owner'],
+    options: { backups?: readonly string[] } = {},
+  ): Promise<Lease> {
+    return acquireLease(this.#backend, kind, owner, options);
   }
 
   leases(): Promise<LeaseInfo[]> {
-    return listLeases(this.#backend);
+    return showLeases(this.#backend);
+  }
+
+  clearDeadRuns(lease: Lease): Promise<ClearedRuns> {
+    const { run, host } = lease.owner;
+    return clearDeadRuns(this.#backend, { by: `${lease.kind} ${run} on ${host}`, own: lease.id });
+  }
+
+  unlock(ids: readonly string[], options: { by: string; force?: boolean }): Promise<LeaseInfo[]> {
+    return unlock(this.#backend, ids, options);
+  }
+
+  forget(options: ForgetOptions): Promise<ForgetReport> {
+    return forget(this.#vault, options);
+  }
+
+  async canLock(): Promise<boolean> {
+    return (await this.#backend.retention?.isOn()) ?? false;
+  }
+
+  makeBallast(bytes: number): Promise<BallastState> {
+    return makeBallast(this.#backend, bytes);
+  }
+
+  prune(options: PruneOptions): Promise<PruneReport> {
+    return prune(this.#vault, options);
+  }
+
+  copyFrom(source: Repository, options: CopyOptions): Promise<CopyReport> {
+    if (!(source instanceof BackendRepository)) throw new SkepError('internal', 'a copy of another kind of repository');
+    const end = (r: BackendRepository) => ({ vault: r.#vault, descriptor: r.#descriptor });
+    return copyBackups(end(source), end(this), options);
   }
 
   runLog(run: string): RunLog {

@@ -1,28 +1,45 @@
 import type { Readable } from 'node:stream';
-import type { Manifest, ManifestDraft } from './format/manifest.ts';
-import type { ListingEntry } from './format/listing-entry.ts';
+import type { CopyOptions, CopyReport } from './copy/job.ts';
+import type { Manifest, ManifestDetails, ManifestDraft } from './format/manifest.ts';
+import type { FileEntry, ListingEntry } from './format/listing-entry.ts';
+import type { Encoding } from './format/names.ts';
+import type { TreeKind } from './format/piece.ts';
 import type { HintCache } from './hint-cache.ts';
-import type { Lease, LeaseInfo } from './lease.ts';
+import type { ClearedRuns, Lease, LeaseInfo } from './lease/index.ts';
+import type { BallastState } from './prune/ballast.ts';
+import type { ForgetOptions, ForgetReport } from './retention/forget.ts';
+import type { PruneOptions, PruneReport } from './prune/prune.ts';
 import type { RunLog } from './run-log.ts';
 import type { VerifyOptions, VerifyReport } from './verify/report.ts';
 
-/** How the bytes of an object are stored; the name is always that of the plain content. */
-export type Encoding = 'raw' | 'zstd';
+/** How the bytes of an object or piece are stored. */
+export interface StoredForm {
+  encoding: Encoding;
+  storedSize: number;
+  /** SHA-256 of the stored bytes; equals that of the content when raw. */
+  storedSha256: string;
+}
 
 /** A content that the repository holds (or will hold after `flush`). */
-export interface StoredObject {
-  /** SHA-256 of the plain content, 64 hex digits. */
+export interface StoredObject extends StoredForm {
+  /** SHA-256 of the plain content, 64 hex digits; in a sealed repository a keyed hash of it. */
   name: string;
+  /** SHA-256 of the plain content. */
+  sha256: string;
   /** Plain size in bytes. */
   size: number;
-  encoding: Encoding;
-  /** Size of the stored bytes. */
-  storedSize: number;
-  /** SHA-256 of the stored bytes; equals `name` when raw. */
-  storedSha256: string;
   /** True when this call brought the bytes; false when they were there. */
   isNew: boolean;
 }
+
+/** A piece of a tree that the repository holds (or will hold after `flush`). */
+export interface StoredPiece extends StoredForm {
+  name: string;
+  encoding: 'zstd' | 'zstd+age';
+}
+
+/** `auto`: zstd where a sample shrinks markedly. `max`: where it shrinks at all, and as far as zstd can. */
+export type Compression = 'off' | 'auto' | 'max';
 
 export interface PutFileOptions {
   /** The content must have this SHA-256, else `object-damaged` and nothing is kept. */
@@ -41,8 +58,8 @@ export interface ObjectWriterOptions {
   writer: string;
   /** When given, `putFile` asks it first and tells it what was read. */
   hints?: HintCache;
-  /** `auto`: zstd where a sample shrinks. Default `off`: raw. */
-  compression?: 'off' | 'auto';
+  /** `off` when absent. */
+  compression?: Compression;
 }
 
 export interface WriterTotals {
@@ -62,10 +79,18 @@ export interface ObjectWriter {
    */
   putFile(path: string, options?: PutFileOptions): Promise<StoredObject>;
   putBytes(bytes: Uint8Array): Promise<StoredObject>;
-  /** Stores a piece of a listing under the SHA-256 of its plain bytes. */
-  putPiece(name: string, plain: Uint8Array): Promise<void>;
-  /** Whether an object is published with the stored size that it must have (plain `size` for raw ones, if given). */
-  has(name: string, size?: number): Promise<boolean>;
+  /** Stores a piece of a tree, given its plain bytes. */
+  putPiece(kind: TreeKind, plain: Uint8Array): { name: string; stored: Promise<StoredPiece> };
+  /**
+   * The published object with a content of this SHA-256 and size, when that can be told without reading it: a raw one by
+   * its size, any other by the hint of a file that had this content.
+   */
+  find(sha256: string, size: number): Promise<StoredObject | undefined>;
+  /**
+   * How a key (`objects/…`, `listings/…`) that this writer put is stored, where another writer published it first in
+   * other bytes; known after `flush`.
+   */
+  formOf(key: string): StoredForm | undefined;
   /** Makes durable and publishes all that was put before this call. Nothing may refer to an object earlier. */
   flush(): Promise<void>;
   /** `flush`, then removes the staging folder. */
@@ -78,27 +103,50 @@ export interface ObjectWriter {
 export interface ListingRef {
   /** Name of the listing's root piece. */
   root: string;
-  /** Name of the root piece of its inventory: every object that the listing needs, sorted by name. */
+  /** Name of the root piece of its inventory: all that the listing needs, sorted by key. */
   inventory: string;
   files: number;
   /** Sum of the plain sizes of the files. */
   bytes: number;
 }
 
+/** What can be read of a manifest without a key. */
+export type PlainManifest = Omit<Manifest, 'details' | 'sealed' | 'mac'>;
+
+export type ManifestFinding = 'manifest-missing' | 'manifest-torn' | 'manifest-unsupported' | 'manifest-forged';
+
+/** What a path of a listing is now; without an entry it is no longer listed. */
+export interface ListingChange {
+  path: string;
+  entry: FileEntry | undefined;
+}
+
+/** The keys of a sealed repository between two rotations. */
+export interface KeyGeneration {
+  generation: number;
+  /** ISO time. */
+  createdAt: string;
+  /** Whom contents are sealed to: `age1…`. */
+  recipients: string[];
+  /** Whether a holder of the naming key wrote it; undefined where that is not known. */
+  genuine: boolean | undefined;
+}
+
 /** A line of `list`: a good backup, or a damaged one (never hidden). */
 export type BackupSummary =
-  | { id: string; state: 'complete'; manifest: Omit<Manifest, 'details'> }
-  | {
-      id: string;
-      state: 'damaged';
-      finding: 'manifest-missing' | 'manifest-torn' | 'manifest-unsupported';
-      message: string;
-    };
+  | { id: string; state: 'complete'; manifest: PlainManifest }
+  | { id: string; state: 'damaged'; finding: ManifestFinding; message: string };
 
 export interface Repository {
   readonly location: string;
   readonly id: string;
   readonly cluster: { name: string; id: string };
+  /** Whether contents, listings and details are encrypted. */
+  readonly sealed: boolean;
+  /** False when it is sealed and no identity was given: listings, contents and details cannot be read. */
+  readonly opens: boolean;
+  /** Whether the storage has object lock. */
+  canLock(): Promise<boolean>;
 
   objectWriter(options: ObjectWriterOptions): ObjectWriter;
 
@@ -111,6 +159,22 @@ export interface Repository {
     writer: ObjectWriter,
     options?: { signal?: AbortSignal },
   ): Promise<ListingRef>;
+  /**
+   * The same for the entries of an older listing with changes, sorted likewise, in a time that follows their number: pieces
+   * in which nothing changes are taken over unread. Gives the very listing that `writeListing` would. Errors: those of
+   * `readListing` when the older one cannot be read.
+   */
+  updateListing(
+    previous: ListingRef,
+    changes: readonly ListingChange[],
+    writer: ObjectWriter,
+    options?: { signal?: AbortSignal },
+  ): Promise<ListingRef>;
+  /**
+   * Files of a listing in groups, in order, each with whether its object is still there (by its name; also by its size
+   * where the storage tells it with names). For listings whose objects come in the order of their names.
+   */
+  readStored(ref: Pick<ListingRef, 'root'>): AsyncIterable<{ entry: FileEntry; stored: boolean }[]>;
   /** Entries in order; every piece is checked by its hash. Errors: `object-missing`, `object-damaged`. */
   readListing(ref: Pick<ListingRef, 'root'>): AsyncIterable<ListingEntry>;
 
@@ -128,18 +192,54 @@ export interface Repository {
 
   /**
    * Checks that every object that the parts need is there with its size, then writes `manifest.json`, create-only and
-   * durable. With a lease: refused with `locked` when it is no longer held.
+   * durable. With a lease: refused with `locked` when it is no longer held. With `lockMs`, on a storage with object lock,
+   * all that the backup needs is locked for at least so long.
    */
-  publish(draft: ManifestDraft, options?: { lease?: Lease; signal?: AbortSignal }): Promise<Manifest>;
+  publish(draft: ManifestDraft, options?: { lease?: Lease; signal?: AbortSignal; lockMs?: number }): Promise<Manifest>;
   /** Newest first. */
   list(): Promise<BackupSummary[]>;
   /** Errors: `backup-unknown`, `manifest-damaged`. */
   readManifest(id: string): Promise<Manifest>;
+  /** The engine's part of a manifest. Errors: `key-missing`, `key-wrong`, `manifest-damaged`. */
+  readDetails(manifest: Manifest): Promise<ManifestDetails>;
+
+  /** Whether a backup of a sealed repository is of any of these hosts, without an identity. Error: `key-missing`. */
+  isOfHosts(manifest: PlainManifest, hostIds: readonly string[]): boolean;
+
+  /** Generations of keys of a sealed repository, oldest first; none of another. */
+  keys(): Promise<KeyGeneration[]>;
+  /**
+   * Seals what is new from now on to the recipients that were given when the repository was opened, and gives the number
+   * of the new generation. What is there stays as it is. Errors: `usage` (nothing to change), `key-missing`.
+   */
+  rotateKeys(): Promise<number>;
 
   verify(options: VerifyOptions): Promise<VerifyReport>;
 
-  acquireLease(kind: Lease['kind'], owner: Lease['owner']): Promise<Lease>;
+  /**
+   * Takes a lease; `locked` names who is in the way. `backups`: ids that the owner may publish (write: its own run when
+   * absent) or needs (read, restore): those are never forgotten or pruned under it, nor published once it is taken away.
+   */
+  acquireLease(kind: Lease['kind'], owner: Lease['owner'], options?: { backups?: readonly string[] }): Promise<Lease>;
   leases(): Promise<LeaseInfo[]>;
+  /** Removes what killed runs have left: leases that are stale, staged contents, interrupted writes. */
+  clearDeadRuns(lease: Lease): Promise<ClearedRuns>;
+  /** Takes leases away. Errors: `locked` (one is alive, and `force` was not given), `usage` (no such lease). */
+  unlock(ids: readonly string[], options: { by: string; force?: boolean }): Promise<LeaseInfo[]>;
+  /**
+   * Forgets backups, by rules or by their ids: their manifests are removed, and what only they need goes with the next
+   * prune. Errors: `below-minimum`, `object-locked`, `locked`, `backup-unknown`; then nothing was forgotten.
+   */
+  forget(options: ForgetOptions): Promise<ForgetReport>;
+  /** Makes the file that a prune on a full disk deletes first; 0 bytes for none. */
+  makeBallast(bytes: number): Promise<BallastState>;
+  /**
+   * Removes what no backup needs. Waits for writers to end. Errors: `locked` (another prune), `damage-found` (what a
+   * backup needs cannot be told; nothing was removed).
+   */
+  prune(options: PruneOptions): Promise<PruneReport>;
+  /** Brings backups of another repository of the same cluster into this one. See `copyBackups`. */
+  copyFrom(source: Repository, options: CopyOptions): Promise<CopyReport>;
   runLog(run: string): RunLog;
   /** Removes `incoming/<run>`; the run's log stays. */
   discardRun(run: string): Promise<void>;

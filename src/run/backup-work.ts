@@ -1,6 +1,7 @@
 import type { Topology } from '../discovery/topology.ts';
 import type { Emit } from '../events.ts';
-import type { Repository } from '../repository/index.ts';
+import type { Params } from '../protocol/methods.ts';
+import type { Compression, Repository } from '../repository/index.ts';
 import type { Cleanup } from './cleanup.ts';
 import type { Connections } from './connections.ts';
 
@@ -14,4 +15,10 @@ export interface BackupWork {
   cleanup: Cleanup;
   emit: Emit;
   signal: AbortSignal;
+  compression: Compression;
+}
+
+/** Where an agent stores what it captures of a store on its node. */
+export function targetOf(w: BackupWork, node: string, store: string): Params<'files.start'>['target'] {
+  return { repository: w.c.access, run: w.run, writer: `${node}-${store}`, compression: w.compression };
 }

@@ -7,23 +7,34 @@ import { stagingFolder } from '../drivers/elasticsearch/snapshots.ts';
 import { SkepError, toSkepError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import type { Captured } from '../protocol/methods.ts';
-import { type Manifest, type ManifestPart, newBackupId } from '../repository/index.ts';
+import {
+  type Compression,
+  type Manifest,
+  type ManifestDetails,
+  type ManifestPart,
+  newBackupId,
+} from '../repository/index.ts';
 import { VERSION } from '../version.ts';
 import { checkAlone, keepOnly } from './capture-search.ts';
 import { Cleanup } from './cleanup.ts';
-import type { BackupWork } from './backup-work.ts';
+import { type BackupWork, targetOf } from './backup-work.ts';
 import { agentOf, connect, type Connections, disconnect, measureClocks } from './connections.ts';
+import { refuseDamaged } from './damaged-attachments.ts';
 import type { Details } from './details.ts';
 import { stateFolder, unfinishedRestore } from './journal.ts';
 import { checkOwner, openOwnRepository } from './open-repository.ts';
+import { previousListing } from './previous-listing.ts';
 import { stage } from './stage.ts';
-import { sweepSnapshots } from './sweep.ts';
+import { checkLock } from './retention.ts';
+import { sweepRepository, sweepSnapshots } from './sweep.ts';
 import { cutUntilGood } from './try-cut.ts';
 
 export interface BackupOptions {
   signal: AbortSignal;
   emit: Emit;
   dryRun?: boolean;
+  /** Instead of the configuration's. */
+  compression?: Compression;
 }
 
 export interface BackupResult {
@@ -46,7 +57,8 @@ export interface BackupResult {
  */
 export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promise<BackupResult | undefined> {
   const repository = await openOwnRepository(cluster);
-  await refuseDuringRestore(cluster.name);
+  const lock = await checkLock(cluster, repository);
+  await refuseDuringRestore(cluster);
   const run = newBackupId();
   const log = repository.runLog(run);
   const cleanup = new Cleanup();
@@ -79,8 +91,10 @@ export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promi
     const lease = await repository.acquireLease('write', { run, host: hostname(), pid: process.pid });
     cleanup.add('lease', () => lease.release());
     cleanup.add('staged objects', () => repository.discardRun(run));
+    await sweepRepository(repository, lease, emit);
     await sweepSnapshots(c, topology, repository, { signal: opts.signal, emit });
-    const work = { c, run, repository, topology, cleanup, emit, signal: opts.signal };
+    const compression = opts.compression ?? cluster.repository.compression;
+    const work = { c, run, repository, topology, cleanup, emit, signal: opts.signal, compression };
     const { parts, details, attempts } = await capture(work);
     const manifest = await stage(emit, 'publish', 'checking what was written, publishing the manifest', () =>
       repository.publish(
@@ -91,9 +105,10 @@ export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promi
           consistency: 'cut',
           cutMicros: details.cut.T,
           parts,
-          details: JSON.parse(JSON.stringify(details)) as Manifest['details'],
+          hostIds: details.topology.nodes.map((n) => n.hostId),
+          details: JSON.parse(JSON.stringify(details)) as ManifestDetails,
         },
-        { lease, signal: opts.signal },
+        { lease, signal: opts.signal, ...lock },
       ),
     );
     return { ...summarize(manifest, details, attempts, startedAt), peakRssBytes: await peakMemory(c) };
@@ -108,8 +123,8 @@ export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promi
 }
 
 /** What is there in the middle of a restore is no state of the cluster at any instant. */
-async function refuseDuringRestore(cluster: string): Promise<void> {
-  const backup = await unfinishedRestore(stateFolder(), cluster);
+async function refuseDuringRestore(cluster: ClusterConfig): Promise<void> {
+  const backup = await unfinishedRestore(stateFolder(cluster), cluster.name);
   if (backup === undefined) return;
   throw new SkepError('preflight-failed', `a restore of ${backup} was begun and has not ended`, {
     hint: `Run \`skep restore ${backup}\` to the end first.`,
@@ -127,12 +142,14 @@ async function capture(w: BackupWork): Promise<CapturedAll> {
   const { c, emit, signal } = w;
   const { files } = c.cluster;
   const filesAgent = agentOf(c.agents, files.node);
-  const filesTarget = { repository: c.cluster.repository, run: w.run, writer: `${files.node}-files` };
+  const filesTarget = targetOf(w, files.node, 'files');
+  // A listing that is sealed to those who restore cannot be read here.
+  const previous = w.repository.sealed ? undefined : await previousListing(w.repository, files.node, 'files');
   w.cleanup.add('attachment pins', () => filesAgent.call('files.stop', { run: w.run }));
   await stage(emit, 'files', 'attachments, first pass', () =>
     filesAgent.call(
       'files.start',
-      { target: filesTarget, location: files.location, pollMs: files.poll },
+      { target: filesTarget, location: files.location, pollMs: files.poll, ...(previous ? { previous } : {}) },
       {
         signal,
         onProgress: (p) => emit({ type: 'progress', node: files.node, store: 'files', stage: 'pass 1', ...p }),
@@ -143,13 +160,11 @@ async function capture(w: BackupWork): Promise<CapturedAll> {
   const filesDone = await stage(emit, 'files-2', 'attachments, second pass', () =>
     filesAgent.call('files.finish', { target: filesTarget }, { signal }),
   );
-  for (const path of filesDone.mismatched) {
-    emit({ type: 'warning', text: `${path}: its content is not what its name says`, context: { path } });
-  }
+  await refuseDamaged(c, filesDone.mismatched, { signal, emit });
   const searchDone = await stage(emit, 'elasticsearch', 'storing the elasticsearch snapshot', async () => {
     await keepOnly(c, search.name);
     const { staging } = c.cluster.elasticsearch;
-    const target = { repository: c.cluster.repository, run: w.run, writer: `${staging.node}-elasticsearch` };
+    const target = targetOf(w, staging.node, 'elasticsearch');
     const onProgress = (p: object) =>
       emit({ type: 'progress', node: staging.node, store: 'elasticsearch', stage: 'store', files: 0, bytes: 0, ...p });
     const stored = await agentOf(c.agents, staging.node).call(
@@ -237,7 +252,7 @@ function plan(cluster: ClusterConfig, topology: Topology): { text: string; chang
       changes: true,
     },
     {
-      text: `store snapshots, segments and attachments in ${cluster.repository}, publish the manifest`,
+      text: `store snapshots, segments and attachments in ${cluster.repository.location}, publish the manifest`,
       changes: false,
     },
   ];

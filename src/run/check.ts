@@ -95,7 +95,7 @@ async function mend(
       : planReplicationFix(ctx.topology, c.cluster.cassandra.replication);
   o.emit({ type: 'plan', steps: plan.steps });
   if (o.dryRun) return { fix: o.fix, done: false, steps: plan.steps };
-  if (plan.statement) await alterReplication(c.cql, plan.statement, o.signal);
+  if (plan.statement) await alterReplication(c, plan.statement, o.signal);
   await repairNodes(c, ctx.topology.keyspace, plan.repair, o);
   return { fix: o.fix, done: true, steps: plan.steps };
 }

@@ -7,6 +7,7 @@ import { openSearch } from '../drivers/elasticsearch/client.ts';
 import { type SkepError, toSkepError } from '../errors.ts';
 import { type Agent, openAgent } from '../remote/agent-client.ts';
 import { closeAgents, type Connections, disconnect } from './connections.ts';
+import { accessTo } from './access-to.ts';
 
 /** The exit code of wrong credentials. */
 const CREDENTIALS = 12;
@@ -21,6 +22,7 @@ export async function connectSome(
   cluster: ClusterConfig,
   signal: AbortSignal,
 ): Promise<{ connections: Connections; findings: CheckFinding[] }> {
+  const access = await accessTo(cluster);
   const findings: CheckFinding[] = [];
   const errors: SkepError[] = [];
   const agents = new Map<string, Agent>();
@@ -48,6 +50,7 @@ export async function connectSome(
     agents: inOrder(cluster, agents),
     cql: inOrder(cluster, cql),
     search: await openSearch(cluster),
+    access,
   };
   try {
     await connections.search.request('GET', '/');

@@ -2,9 +2,12 @@ import { cassandraNodes } from '../config/load.ts';
 import type { ClusterConfig } from '../config/schema.ts';
 import { type ClockOffset, nowUs, offsetOf } from '../cut/clock.ts';
 import { closeCqlSessions, type CqlSessions, openCqlSessions } from '../discovery/discover.ts';
+import type { Cql } from '../drivers/cassandra/cql.ts';
 import { openSearch, type Search } from '../drivers/elasticsearch/client.ts';
 import { SkepError } from '../errors.ts';
 import { type Agent, openAgent } from '../remote/agent-client.ts';
+import type { RepositoryAccess } from '../repository/index.ts';
+import { accessTo } from './access-to.ts';
 
 /** An agent on every node that skep works with, by node name. */
 export type Agents = ReadonlyMap<string, Agent>;
@@ -15,19 +18,25 @@ export interface Connections {
   agents: Agents;
   cql: CqlSessions;
   search: Search;
+  /** What the agents are given: to write into the repository, or to read it. */
+  access: RepositoryAccess;
 }
 
-/** Connects to everything at once, to CQL unless told not to; when one fails the others are closed. */
+/**
+ * Connects to everything at once, to CQL unless told not to; the nodes may write into the repository unless there is an
+ * `access` to read; when one fails the others are closed.
+ */
 export async function connect(
   cluster: ClusterConfig,
   signal?: AbortSignal,
-  o: { cql: boolean } = { cql: true },
+  o: { cql?: boolean; access?: RepositoryAccess } = {},
 ): Promise<Connections> {
+  const access = o.access ?? (await accessTo(cluster));
   const agents = await openAgents(cluster, signal);
   let cql: CqlSessions | undefined;
   try {
-    cql = o.cql ? await openCqlSessions(cluster) : new Map();
-    return { cluster, agents, cql, search: await openSearch(cluster) };
+    cql = o.cql === false ? new Map() : await openCqlSessions(cluster);
+    return { cluster, agents, cql, search: await openSearch(cluster), access };
   } catch (e) {
     if (cql) await closeCqlSessions(cql);
     await closeAgents(agents);
@@ -72,6 +81,13 @@ export async function onCassandraNodes<T>(
   const failed = done.find((r) => r.status === 'rejected');
   if (failed) throw failed.reason;
   return new Map(done.map((r, i) => [names[i] as string, (r as PromiseFulfilledResult<T>).value]));
+}
+
+/** The first of the sessions; each is with a node of its own. */
+export function anyCql(c: Pick<Connections, 'cql'>): Cql {
+  const [cql] = [...c.cql.values()];
+  if (!cql) throw new SkepError('topology-mismatch', 'the cluster has no Cassandra node');
+  return cql;
 }
 
 const CLOCK_QUESTIONS = 5;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SkepError } from '../errors.ts';
 import { topologySchema } from '../discovery/topology.ts';
+import { grantSchema } from '../drivers/cassandra/grants.ts';
 import { statementSchema } from '../drivers/cassandra/schema.ts';
 import { searchStateSchema } from '../drivers/elasticsearch/indices.ts';
 import { truncation } from '../protocol/methods.ts';
@@ -28,6 +29,8 @@ export const detailsSchema = z.object({
     /** Rows of `system_schema`, for the reader of commit logs. */
     rows: z.record(z.string(), z.array(z.record(z.string(), z.json()))),
     foreign: z.array(z.string()),
+    /** Who may use the keyspace: that goes with it when it is dropped. */
+    grants: z.array(grantSchema).default([]),
   }),
   cut: cutSchema,
   search: searchStateSchema.extend({

@@ -1,7 +1,8 @@
 import type { ClusterConfig } from '../config/schema.ts';
 import { SkepError } from '../errors.ts';
 import type { Emit } from '../events.ts';
-import type { BackupSummary, Manifest, VerifyLevel, VerifyReport } from '../repository/index.ts';
+import type { BackupSummary, PlainManifest, VerifyLevel, VerifyReport } from '../repository/index.ts';
+import { type ReadKeys, readAccessTo } from './access-to.ts';
 import { type Cut, type Details, parseDetails } from './details.ts';
 import { openOwnRepository } from './open-repository.ts';
 
@@ -11,7 +12,12 @@ export async function list(cluster: ClusterConfig): Promise<BackupSummary[]> {
 }
 
 /** One backup in full, without the rows of the schema. */
-export interface ShownBackup extends Omit<Manifest, 'details'> {
+export interface ShownBackup extends PlainManifest {
+  /** Absent when the repository is sealed and no identity was given. */
+  details?: ShownDetails;
+}
+
+export interface ShownDetails {
   skep: string;
   cut: Cut;
   topology: Details['topology'];
@@ -25,14 +31,21 @@ export interface ShownBackup extends Omit<Manifest, 'details'> {
   files: Details['files'];
 }
 
-/** What one backup holds, and the evidence for its cut. Errors: `backup-unknown`, `manifest-damaged`. */
-export async function show(cluster: ClusterConfig, id: string): Promise<ShownBackup> {
-  const repository = await openOwnRepository(cluster);
-  const { details: raw, ...manifest } = await repository.readManifest(await resolveId(cluster, id));
-  const details = parseDetails(raw, id);
+/**
+ * What one backup holds, and the evidence for its cut where the repository is not sealed or can be opened.
+ * Errors: `backup-unknown`, `manifest-damaged`, `key-wrong`.
+ */
+export async function show(cluster: ClusterConfig, id: string, keys?: ReadKeys): Promise<ShownBackup> {
+  const repository = await openOwnRepository(cluster, await readAccessTo(cluster, keys));
+  const whole = await repository.readManifest(await resolveId(cluster, id));
+  const { details: _details, sealed: _sealed, mac: _mac, ...manifest } = whole;
+  if (!repository.opens) return manifest;
+  return { ...manifest, details: shownDetails(parseDetails(await repository.readDetails(whole), manifest.id)) };
+}
+
+function shownDetails(details: Details): ShownDetails {
   const { version, indices, audits, snapshot, startedMs, endedMs } = details.search;
   return {
-    ...manifest,
     skep: details.skep,
     cut: details.cut,
     topology: details.topology,
@@ -47,12 +60,13 @@ export async function show(cluster: ClusterConfig, id: string): Promise<ShownBac
   };
 }
 
-/** Checks what is stored of one backup, or of all. Findings are in the report; the caller decides about its exit code. */
+/** Checks what is stored of one backup, or of all; with `keys` also what is sealed in the listings. Findings are in the report; the caller decides about its exit code. */
 export async function verify(
   cluster: ClusterConfig,
-  opts: { id?: string; level: VerifyLevel; signal: AbortSignal; emit: Emit },
+  opts: { id?: string; level: VerifyLevel; keys?: ReadKeys; signal: AbortSignal; emit: Emit },
 ): Promise<VerifyReport> {
-  const repository = await openOwnRepository(cluster);
+  const access = opts.keys && (await readAccessTo(cluster, opts.keys));
+  const repository = await openOwnRepository(cluster, access);
   return repository.verify({
     level: opts.level,
     ...(opts.id ? { ids: [await resolveId(cluster, opts.id)] } : {}),

@@ -2,6 +2,7 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import type { ClusterConfig } from '../config/schema.ts';
 import { SkepError } from '../errors.ts';
 
 const journalSchema = z.object({
@@ -16,9 +17,13 @@ const journalSchema = z.object({
 });
 type State = z.output<typeof journalSchema>;
 
-/** Where this machine keeps what a command must remember when it is killed. */
-export function stateFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return env.SKEP_STATE ?? join(env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'skep');
+/** Where this machine keeps what a command on a cluster must remember when it is killed. */
+export function stateFolder(
+  cluster: Pick<ClusterConfig, 'state_folder'>,
+  env: NodeJS.ProcessEnv = process.env,
+): string {
+  const byDefault = () => join(env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'skep');
+  return env.SKEP_STATE ?? cluster.state_folder ?? byDefault();
 }
 
 /** Where the journal of a cluster's newest restore is. */
@@ -29,7 +34,7 @@ export function journalFile(folder: string, cluster: string): string {
 /** The backup whose restore into this cluster was begun and has not ended; undefined when there is none. */
 export async function unfinishedRestore(folder: string, cluster: string): Promise<string | undefined> {
   const state = await read(journalFile(folder, cluster));
-  return state && !state.finished ? state.backup : undefined;
+  return state && hasBegun(state) && !state.finished ? state.backup : undefined;
 }
 
 /** What a restore has done, on disk before the next step begins: a killed restore goes on where it stopped. */
@@ -53,6 +58,8 @@ export class Journal {
     const file = journalFile(o.folder, o.cluster);
     const old = await read(file);
     if (old && !old.finished) {
+      // Of one that changed nothing only the run goes on: its lease may still be there.
+      if (!hasBegun(old)) return new Journal(file, { ...old, backup: o.backup });
       if (old.backup !== o.backup) {
         throw new SkepError('restore-failed', `a restore of ${old.backup} was begun and has not ended`, {
           hint: `Run \`skep restore ${old.backup}\` to the end first.`,
@@ -64,6 +71,20 @@ export class Journal {
     if (old) await rename(file, join(o.folder, `restore-${o.cluster}-${old.run}.json`));
     const startedAt = new Date().toISOString();
     return new Journal(file, { ...o, startedAt, done: [], facts: {}, finished: false });
+  }
+
+  /** Whether anything may have been changed. */
+  get hasBegun(): boolean {
+    return hasBegun(this.#state);
+  }
+
+  get finished(): boolean {
+    return this.#state.finished;
+  }
+
+  /** Writes down that there is this run, before it takes what outlives it. */
+  async save(): Promise<void> {
+    await this.#save();
   }
 
   get run(): string {
@@ -118,6 +139,11 @@ export class Journal {
       await d.close();
     }
   }
+}
+
+/** The first thing that is noted is where everything is, before the first step. */
+function hasBegun(state: State): boolean {
+  return state.done.length > 0 || Object.keys(state.facts).length > 0;
 }
 
 async function read(file: string): Promise<State | undefined> {

@@ -38,7 +38,7 @@ async function byJanusGraph(c: Connections, details: Details, signal: AbortSigna
   const config = c.cluster.index.janusgraph;
   const graph = await openWhenReady(c, signal);
   try {
-    await closeStaleInstances(graph);
+    await closeStaleInstances(graph, BigInt(details.cut.T));
     let [ghosts, reindexed] = [0, 0];
     for (const index of details.search.indices) {
       const done = await reconcile(graph, c.search, index.name, config?.mixed_index ?? 'global');

@@ -33,7 +33,7 @@ export async function layOutCassandra(w: RestoreWork): Promise<void> {
   await onCassandraNodes(w.c, async (agent, name) => {
     const { data, commitlog } = placesOf(w.journal, name);
     const listing = listingOf(w, 'cassandra', name);
-    const repository = w.c.cluster.repository;
+    const repository = w.c.access;
     await agent.call(
       'restore.sstables',
       {

@@ -17,7 +17,7 @@ export async function layOutFiles(w: RestoreWork): Promise<void> {
   }
   await agent.call(
     'restore.tree',
-    { repository: w.c.cluster.repository, listing, prefix: '', to: location, reuse: aside },
+    { repository: w.c.access, listing, prefix: '', to: location, reuse: aside },
     { signal: w.signal, onProgress: progressOf(w, node, 'files', listing) },
   );
 }
@@ -28,7 +28,7 @@ export async function layOutSearch(w: RestoreWork): Promise<void> {
   const listing = listingOf(w, 'elasticsearch');
   await agentOf(w.c.agents, node).call(
     'restore.tree',
-    { repository: w.c.cluster.repository, listing, prefix: '', to: restoreFolder(w.c, w.journal.run) },
+    { repository: w.c.access, listing, prefix: '', to: restoreFolder(w.c, w.journal.run) },
     { signal: w.signal, onProgress: progressOf(w, node, 'elasticsearch', listing) },
   );
 }

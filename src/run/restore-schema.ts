@@ -4,7 +4,7 @@ import { describeKeyspace } from '../drivers/cassandra/schema.ts';
 import { clearSnapshotArgs, nodetool, snapshotArgs } from '../drivers/cassandra/nodetool.ts';
 import { SkepError } from '../errors.ts';
 import type { Connections } from './connections.ts';
-import { onCassandraNodes } from './connections.ts';
+import { anyCql, onCassandraNodes } from './connections.ts';
 import type { Details } from './details.ts';
 
 /** So long that no tombstone is purged before the repair has made all replicas equal: ten years. */
@@ -85,10 +85,4 @@ export async function agreement(c: Connections, signal: AbortSignal): Promise<vo
     if (Date.now() > deadline) throw new SkepError('cql-failed', 'the nodes do not agree on one schema after 120 s');
     await delay(100, undefined, { signal });
   }
-}
-
-function anyCql(c: Connections) {
-  const [cql] = [...c.cql.values()];
-  if (!cql) throw new SkepError('topology-mismatch', 'the cluster has no Cassandra node');
-  return cql;
 }

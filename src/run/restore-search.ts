@@ -7,6 +7,7 @@ import {
   startSnapshot,
   unregisterRepository,
 } from '../drivers/elasticsearch/snapshots.ts';
+import { putTemplates } from '../drivers/elasticsearch/templates.ts';
 import { SkepError } from '../errors.ts';
 import type { Connections } from './connections.ts';
 import type { Details } from './details.ts';
@@ -54,11 +55,7 @@ export async function restoreSearch(
   for (const [name, policy] of Object.entries(policies)) {
     await search.request('PUT', `/_ilm/policy/${encodeURIComponent(name)}`, { body: { policy } });
   }
-  for (const [key, template] of Object.entries(templates).sort()) {
-    const [kind, name] = [key.slice(0, key.indexOf(':')), key.slice(key.indexOf(':') + 1)];
-    const path = kind === 'component' ? '_component_template' : '_index_template';
-    await search.request('PUT', `/${path}/${encodeURIComponent(name)}`, { body: template });
-  }
+  await putTemplates(search, templates);
   for (const index of indices) await swapIn(search, repository, snapshot, index, signal);
   await removeLater(search, c.cluster.elasticsearch.index, indices, kept);
   // Before the older ones come back: of the indices behind an alias only one can be the one that is written to.

@@ -13,6 +13,7 @@ import { stateFolder } from './journal.ts';
 import { reconcileIndex, type ReconcileResult } from './reconcile-index.ts';
 import { layOutCassandra, setCassandraAside } from './restore-cassandra.ts';
 import { layOutFiles, layOutSearch } from './restore-files.ts';
+import { grantAgain, noteGrants } from './restore-grants.ts';
 import { lowerGrace, raiseGrace, restoreSchema, snapshotForUndo } from './restore-schema.ts';
 import { restoreFolder, restoreLifecycle, restoreSearch, snapshotSearchForUndo } from './restore-search.ts';
 import type { RestoreWork } from './restore-work.ts';
@@ -49,7 +50,10 @@ export async function restoreSteps(w: RestoreWork): Promise<Restored> {
   await step('undo-elasticsearch', 'keeping what Elasticsearch has now', async () => {
     await journal.setFact('undo-indices', await snapshotSearchForUndo(c, run, signal));
   });
-  await step('undo-cassandra', 'keeping what Cassandra has now', () => snapshotForUndo(c, `skep-undo-${run}`, signal));
+  await step('undo-cassandra', 'keeping what Cassandra has now', async () => {
+    await noteGrants(w);
+    await snapshotForUndo(c, `skep-undo-${run}`, signal);
+  });
   await step('schema', 'bringing the schema to the backup', () => restoreSchema(c, details, signal));
   await step('grace', 'raising gc_grace_seconds until the repair', () => raiseGrace(c, details, signal));
   await step('drain', 'draining every Cassandra node', () => drainAll(w));
@@ -68,6 +72,7 @@ export async function restoreSteps(w: RestoreWork): Promise<Restored> {
   await step('start-cassandra', 'starting Cassandra: it replays the commit logs', () => startAll(w));
   if (c.cql.size === 0) await renewCql(c, signal);
   await step('verify-cassandra', 'checking schema and nodes', () => checkRing(w));
+  await step('grants', 'granting again what went with the keyspace', () => grantAgain(w));
   await step('elasticsearch', 'restoring the indices', () =>
     restoreSearch(c, details, { run, kept: (journal.fact('undo-indices') ?? []) as string[], signal }),
   );
@@ -91,7 +96,7 @@ export async function restoreSteps(w: RestoreWork): Promise<Restored> {
       text: 'no repair was made: gc_grace_seconds stays high until you run `nodetool repair --full` and put it back',
     });
   }
-  const file = join(stateFolder(), `audits-after-${run}.ndjson`);
+  const file = join(stateFolder(c.cluster), `audits-after-${run}.ndjson`);
   await step('audits', 'setting audit entries after T aside', () => setAuditsAside(w, file));
   await step('start-thehive', 'starting TheHive for its index', () => thehive(startService));
   await step('index', 'making the index follow the graph', async () => {
@@ -114,7 +119,7 @@ function auditsAside(w: RestoreWork): number {
 /** Entries are in the file before they are deleted; one that is there twice was interrupted in between. */
 async function setAuditsAside(w: RestoreWork, file: string): Promise<void> {
   const { c, details, journal } = w;
-  await mkdir(stateFolder(), { recursive: true, mode: 0o700 });
+  await mkdir(stateFolder(c.cluster), { recursive: true, mode: 0o700 });
   for (const index of details.search.audits) {
     await trimAudits(
       c.search,

@@ -7,6 +7,7 @@ import { newBackupId, type VerifyLevel } from '../repository/index.ts';
 import { mayBeDown } from './cassandra-life.ts';
 import { Cleanup } from './cleanup.ts';
 import { connect, disconnect } from './connections.ts';
+import { type ReadKeys, readAccessTo } from './access-to.ts';
 import { parseDetails } from './details.ts';
 import { resolveId } from './inspect.ts';
 import { Journal, stateFolder } from './journal.ts';
@@ -25,6 +26,8 @@ export interface RestoreOptions {
   signal: AbortSignal;
   emit: Emit;
   dryRun?: boolean;
+  /** What opens a sealed repository. */
+  keys?: ReadKeys;
   /** How the backup is checked before anything is changed; `data` when absent. */
   verify?: VerifyLevel;
 }
@@ -49,13 +52,14 @@ export interface RestoreResult {
  */
 export async function restore(cluster: ClusterConfig, o: RestoreOptions): Promise<RestoreResult | undefined> {
   const started = Date.now();
-  const repository = await openOwnRepository(cluster);
+  const access = await readAccessTo(cluster, o.keys);
+  const repository = await openOwnRepository(cluster, access);
   const backup = await resolveId(cluster, o.id);
   const manifest = await repository.readManifest(backup);
-  const details = parseDetails(manifest.details, backup);
+  const details = parseDetails(await repository.readDetails(manifest), backup);
   const cleanup = new Cleanup();
-  if (!o.dryRun) await lockRestore(cluster.name, cleanup);
-  const opening = Journal.open({ folder: stateFolder(), cluster: cluster.name, backup, run: newBackupId() });
+  if (!o.dryRun) await lockRestore(cluster, cleanup);
+  const opening = Journal.open({ folder: stateFolder(cluster), cluster: cluster.name, backup, run: newBackupId() });
   const journal = await opening.catch(async (e) => {
     await cleanup.runAll(o.emit);
     throw e;
@@ -68,7 +72,7 @@ export async function restore(cluster: ClusterConfig, o: RestoreOptions): Promis
   emit({ type: 'run-started', command: 'restore', run: journal.run, cluster: cluster.name });
   try {
     const down = mayBeDown(journal);
-    const c = await connect(cluster, o.signal, { cql: !down });
+    const c = await connect(cluster, o.signal, { cql: !down, access });
     cleanup.add('connections', () => disconnect(c));
     const w: RestoreWork = { c, backup, parts: manifest.parts, details, journal, signal: o.signal, emit };
     // Later, what the cluster is and how much room there is tells only how far the restore has come.
@@ -78,9 +82,13 @@ export async function restore(cluster: ClusterConfig, o: RestoreOptions): Promis
       emit({ type: 'plan', steps: planRestore(w) });
       return undefined;
     }
-    // Before it is read, so that no prune takes what is about to be found whole.
-    const lease = await repository.acquireLease('read', { run: journal.run, host: hostname(), pid: process.pid });
-    cleanup.add('lease', () => lease.release());
+    await journal.save();
+    const owner = { run: journal.run, host: hostname(), pid: process.pid };
+    const lease = await repository.acquireLease('restore', owner, { backups: [backup] });
+    // One that was interrupted keeps its lease: until it has ended the cluster is between two states.
+    cleanup.add('lease', () => (journal.hasBegun && !journal.finished ? lease.leave() : lease.release()));
+    // Looked at once more: from now on no prune takes what it needs.
+    await repository.readManifest(backup);
     await stage(emit, 'verify', 'verifying the backup', async () => {
       const report = await repository.verify({ ids: [backup], level: o.verify ?? 'data', signal: o.signal });
       if (report.ok) return;
@@ -112,11 +120,11 @@ export async function restore(cluster: ClusterConfig, o: RestoreOptions): Promis
 }
 
 /** Two restores at once would each undo what the other does, by one journal. */
-async function lockRestore(cluster: string, cleanup: Cleanup): Promise<void> {
-  const lock = await takeLock(join(stateFolder(), `restore-${cluster}`));
+async function lockRestore(cluster: ClusterConfig, cleanup: Cleanup): Promise<void> {
+  const lock = await takeLock(join(stateFolder(cluster), `restore-${cluster.name}`));
   if (!lock.release) {
     const who = lock.holder === undefined ? '' : ` (process ${lock.holder})`;
-    throw new SkepError('locked', `a restore of ${cluster} is running${who}`, {
+    throw new SkepError('locked', `a restore of ${cluster.name} is running${who}`, {
       hint: 'Wait for it, or stop it; then run the same `skep restore`: it goes on where that one stopped.',
       context: { pid: lock.holder },
     });

@@ -1,7 +1,7 @@
 import { clearSnapshotArgs, nodetool } from '../drivers/cassandra/nodetool.ts';
 import type { Topology } from '../discovery/topology.ts';
 import type { Emit } from '../events.ts';
-import type { Repository } from '../repository/index.ts';
+import type { ClearedRuns, Lease, Repository } from '../repository/index.ts';
 import { type Connections, onCassandraNodes } from './connections.ts';
 import { nodeOf } from './take-cut.ts';
 
@@ -32,4 +32,19 @@ export async function sweepSnapshots(
       o.emit({ type: 'warning', text: `cleared snapshot ${tag} of a dead run on ${node}`, context: { node, tag } });
     }
   });
+}
+
+/** Removes what dead runs have left in the repository: stale leases, and what they had staged. */
+export async function sweepRepository(repository: Repository, lease: Lease, emit: Emit): Promise<void> {
+  tellCleared(await repository.clearDeadRuns(lease), emit);
+}
+
+export function tellCleared({ leases, runs, leftovers }: ClearedRuns, emit: Emit): void {
+  for (const { kind, owner } of leases) {
+    const text = `took the ${kind} lease of run ${owner.run} on ${owner.host} (pid ${owner.pid}), which has fallen silent`;
+    emit({ type: 'warning', text, context: { owner } });
+  }
+  for (const run of runs)
+    emit({ type: 'warning', text: `removed what the dead run ${run} had staged`, context: { run } });
+  if (leftovers > 0) emit({ type: 'warning', text: `removed ${leftovers} writes that were never finished` });
 }

@@ -11,7 +11,7 @@ import { discover } from '../discovery/discover.ts';
 import type { Topology } from '../discovery/topology.ts';
 import { SkepError } from '../errors.ts';
 import type { Results } from '../protocol/methods.ts';
-import type { BackupWork } from './backup-work.ts';
+import { type BackupWork, targetOf } from './backup-work.ts';
 import { readSeqNos, type SearchSnapshot, snapshotSearch } from './capture-search.ts';
 import { onCassandraNodes } from './connections.ts';
 import type { Details } from './details.ts';
@@ -84,7 +84,7 @@ async function tryCut(w: BackupWork, attempt: number): Promise<Try> {
 
 async function tryCutOf(w: BackupWork, topology: Topology, attempt: number): Promise<Try> {
   const { c, emit, run } = w;
-  const schema = await readSchema(c);
+  const schema = await readSchema(c, emit);
   const before = await readSeqNos(c);
   // One failure stops the other parts of this try at once.
   const failed = new AbortController();
@@ -124,7 +124,7 @@ function captureSegments(w: BackupWork, cut: OpenCut, schema: Details['schema'],
       const done = await agent.call(
         'capture.segments',
         {
-          target: cassandraTarget(w, node),
+          target: targetOf(w, node, 'cassandra'),
           T: String(cut.T),
           schema: schema.rows,
           truncated: cut.truncated.get(node) ?? [],
@@ -146,7 +146,7 @@ function captureSnapshots(w: BackupWork, cut: OpenCut, signal: AbortSignal): Pro
       agent.call(
         'capture.cassandra',
         {
-          target: cassandraTarget(w, node),
+          target: targetOf(w, node, 'cassandra'),
           dataDirs: nodeOf(cut.topology, node).dataDirs,
           keyspace,
           tag: cut.tag,
@@ -167,8 +167,4 @@ async function releaseCut(w: BackupWork): Promise<void> {
     await w.cleanup.runNow(`snapshot on ${n.name}`);
     await w.cleanup.runNow(`pins on ${n.name}`);
   }
-}
-
-function cassandraTarget(w: BackupWork, node: string) {
-  return { repository: w.c.cluster.repository, run: w.run, writer: `${node}-cassandra` };
 }

@@ -5,9 +5,15 @@ import { MemoryBackend } from '../../src/repository/backend/memory-backend.ts';
 import { PathBackend } from '../../src/repository/backend/path/path-backend.ts';
 import { describeBackend } from './backend-contract.ts';
 
-describeBackend('memory', async () => ({ backend: new MemoryBackend(), dispose: async () => undefined }));
+const none = async (): Promise<string[]> => [];
+
+describeBackend('memory', async () => {
+  const backend = new MemoryBackend();
+  return { backend, another: () => backend, leftovers: none, dispose: async () => undefined };
+});
 
 describeBackend('path', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'skep-backend-'));
-  return { backend: new PathBackend(folder), dispose: () => rm(folder, { recursive: true }) };
+  const make = () => new PathBackend(folder);
+  return { backend: make(), another: make, leftovers: none, dispose: () => rm(folder, { recursive: true }) };
 });

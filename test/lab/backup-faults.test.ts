@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { rm, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Lab } from '../../lab/index.ts';
 import { configWithNodetool } from '../../lab/scenarios/disturbance.ts';
@@ -106,8 +109,43 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
     await expectRefused(run, 'terminated', 143);
   });
 
+  test.each([
+    ['CQL', 'cql-credentials', ['cassandra', 'password'], { command: ['echo', 'not-the-password'] }],
+    ['JMX', 'jmx-credentials', ['cassandra', 'jmx', 'user'], 'somebody'],
+    [
+      'Elasticsearch',
+      'elasticsearch-credentials',
+      ['elasticsearch', 'password'],
+      { command: ['echo', 'not-the-password'] },
+    ],
+    ['ssh', 'ssh-credentials', ['ssh', 'user'], 'nobody-of-that-name'],
+  ] as const)('%s refuses the credentials: nothing was begun', async (what, code, key, value) => {
+    const run = await backupWith(await configVariant(lab, `wrong-${what}`, [[[...key], value]]));
+    await expectRefused(run, code, 12);
+    expect(run.events.filter((e) => e.type === 'stage-started' && e.stage !== 'discover')).toEqual([]);
+    expect(JSON.stringify(run.events)).not.toContain('not-the-password');
+  });
+
   test('a clock that is three seconds ahead is refused before anything is changed', async () => {
     const config = await withFault(lab, 'clock-ahead', 'n2');
     await expectRefused(await backupWith(config), 'clock-skew', 14);
+  });
+
+  // The last: what is accepted is published.
+  test('an attachment is damaged on the live cluster, until the configuration accepts its loss', async () => {
+    const folder = path.join(lab.record.files.location, 'attachment');
+    const name = createHash('sha256').update('whole').digest('hex');
+    await writeFile(path.join(folder, name), 'half');
+    const before = new Date(Date.now() - 3_600_000);
+    await utimes(path.join(folder, name), before, before);
+    const run = await backupWith(lab.config);
+    await expectRefused(run, 'attachments-damaged', 3);
+    expect(run.error?.message).toContain(`attachment/${name}`);
+    const accepting = await configVariant(lab, 'accepting', [[['files', 'accept_damaged'], [`attachment/${name}`]]]);
+    const accepted = await backupWith(accepting);
+    expect(accepted.error).toBeUndefined();
+    const shown = await runSkep(['show', 'latest'], { config: lab.config, state: trial.state });
+    expect(shown.result).toMatchObject({ backup: { details: { files: { mismatched: [`attachment/${name}`] } } } });
+    await rm(path.join(folder, name));
   });
 });

@@ -13,7 +13,9 @@ import { discover } from '../../src/discovery/discover.ts';
 import type { SkepEvent } from '../../src/events.ts';
 import { check, type CheckOptions, type CheckReport } from '../../src/run/check.ts';
 import { connect, type Connections, disconnect, measureClocks } from '../../src/run/connections.ts';
+import { initRepository } from '../../src/repository/index.ts';
 import { init } from '../../src/run/init.ts';
+import { accessTo } from '../../src/run/access-to.ts';
 import { sharedLab } from './support/labs.ts';
 
 const signal = new AbortController().signal;
@@ -40,7 +42,7 @@ afterAll(async () => {
 /** What the checks see now, with another configuration where given. */
 async function contextWith(changed: ClusterConfig = cluster): Promise<CheckContext> {
   return {
-    connections: { ...connections, cluster: changed },
+    connections: { ...connections, cluster: changed, access: await accessTo(changed) },
     topology: await discover(changed, connections.cql),
     clocks: await measureClocks(connections.agents),
     signal,
@@ -154,10 +156,26 @@ describe('a check goes red', () => {
   });
 
   test('when the repository is not there', async () => {
-    const changed = { ...cluster, repository: path.join(lab.root, 'no-repository') };
+    const changed = {
+      ...cluster,
+      repository: { ...cluster.repository, location: path.join(lab.root, 'no-repository') },
+    };
     expect(await look('repository', changed)).toMatchObject([
       { verdict: 'fail', code: 'repository-missing', cure: 'skep init' },
     ]);
+  });
+
+  test("when the repository is another cluster's, by its name or by the nodes it was made for", async () => {
+    const location = path.join(lab.root, 'foreign-repository');
+    await initRepository({ location }, { clusterName: cluster.name, clusterId: 'other nodes' });
+    for (const changed of [
+      { ...cluster, name: 'another' },
+      { ...cluster, repository: { ...cluster.repository, location } },
+    ]) {
+      expect(await look('repository', changed)).toMatchObject([{ verdict: 'fail', code: 'repository-foreign' }]);
+      await expect(preflight(await contextWith(changed))).rejects.toMatchObject({ exitCode: 10 });
+    }
+    await rm(location, { recursive: true });
   });
 
   test('when an attachment is not what its name promises', async () => {
@@ -174,7 +192,7 @@ describe('a check goes red', () => {
       await utimes(good, before, before);
       await utimes(bad, before, before);
       const [finding] = await look('attachments');
-      expect(finding).toMatchObject({ verdict: 'warn', node: cluster.files.node });
+      expect(finding).toMatchObject({ verdict: 'fail', node: cluster.files.node });
       expect(finding?.seen).toContain(`1 of 2 attachments`);
       expect(finding?.seen).toContain(path.basename(bad));
     } finally {

@@ -1,4 +1,4 @@
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -126,6 +126,11 @@ describe('the proof goes red', () => {
       { extra: 1 },
     ],
     ['an attachment is taken away', () => rm(fileOf()), { dangling: 1 }],
+    [
+      'an attachment is added',
+      () => writeFile(attachmentPath(endpoints.attachmentsDir, '0'.repeat(64)), 'forged'),
+      { extra: 1 },
+    ],
     ['a byte of an attachment is flipped', () => flipByte(fileOf()), { dangling: 1 }],
     [
       'an index entry is taken away',

@@ -1,13 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Lab } from '../../lab/index.ts';
 import { isProven } from '../../lab/proof/report.ts';
 import { runSkep, type SkepRun } from '../../lab/scenarios/skep-process.ts';
 import { type Backup, Trial } from '../../lab/scenarios/trial.ts';
 import { sharedLab } from './support/labs.ts';
-import { leftovers } from './support/leftovers.ts';
+import { agentsOf, leftovers } from './support/leftovers.ts';
+import { untilUnderWay } from './support/mid-stage.ts';
 
 let lab: Lab;
 let trial: Trial;
@@ -56,6 +56,7 @@ const STEPS = [
   'elasticsearch-files',
   'start-cassandra',
   'verify-cassandra',
+  'grants',
   'elasticsearch',
   'elasticsearch-tidy',
   'repair',
@@ -66,18 +67,28 @@ const STEPS = [
   'lifecycle',
 ];
 
-/** A restore that is killed so many ms after a step, or the first one behind it that is still to do, has begun. */
-async function killedIn(step: string, afterMs: number): Promise<SkepRun> {
+/** A restore that is killed in the middle of a step, or of the first one behind it that is still to do. */
+async function killedIn(step: string): Promise<SkepRun> {
   const stop = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
+  const next = new AbortController();
+  let chosen: string | undefined;
   const run = await restore({
     signal: stop.signal,
     onStage: (s) => {
-      if (STEPS.indexOf(s) >= STEPS.indexOf(step)) timer ??= setTimeout(() => stop.abort(), afterMs);
+      if (chosen !== undefined) return next.abort();
+      if (STEPS.indexOf(s) < STEPS.indexOf(step)) return;
+      chosen = s;
+      void untilUnderWay(lab, s, next.signal).then(() => stop.abort());
     },
   });
+  next.abort();
   expect(run.exitCode, `killed in ${step}`).toBe(137);
   return run;
+}
+
+/** The agents of a restore that was killed find out by themselves that nobody is there any more. */
+async function agentsGone(): Promise<void> {
+  await expect.poll(() => agentsOf(lab), { timeout: 60_000, interval: 100 }).toEqual([]);
 }
 
 async function expectWhole(): Promise<void> {
@@ -91,36 +102,35 @@ async function expectNothingLeft(): Promise<void> {
   expect((await leftovers(lab)).filter((l) => !l.startsWith('lease read'))).toEqual([]);
 }
 
-// Every stage in which something is changed, in order; the delays let the kill fall into its middle.
+// Every stage that lasts, in order.
 const KILLS = [
-  ['stop-thehive', 200],
-  ['undo-elasticsearch', 200],
-  ['undo-cassandra', 1_500],
-  ['grace', 300],
-  ['drain', 3_000],
-  ['stop-cassandra', 500],
-  ['aside-cassandra', 20],
-  ['cassandra', 150],
-  ['files', 100],
-  ['elasticsearch-files', 50],
-  ['start-cassandra', 5_000],
-  ['elasticsearch', 400],
-  ['elasticsearch-tidy', 5],
-  ['repair', 2_000],
-  ['audits', 100],
-  ['index', 1_000],
-] as const;
+  'stop-thehive',
+  'undo-elasticsearch',
+  'undo-cassandra',
+  'grace',
+  'drain',
+  'stop-cassandra',
+  'aside-cassandra',
+  'cassandra',
+  'files',
+  'elasticsearch-files',
+  'start-cassandra',
+  'elasticsearch',
+  'elasticsearch-tidy',
+  'repair',
+  'audits',
+  'index',
+];
 
 describe('a restore that is killed', () => {
   test('in every stage, one after the other, ends whole when it is run to the end', async () => {
     const reached: string[] = [];
-    for (const [stage, afterMs] of KILLS) {
-      const run = await killedIn(stage, afterMs);
+    for (const stage of KILLS) {
+      const run = await killedIn(stage);
       for (const e of run.events) if (e.type === 'stage-started') reached.push(e.stage);
-      // The agents find out by themselves that nobody is there any more.
-      await delay(1_000);
+      await agentsGone();
     }
-    expect(reached).toEqual(expect.arrayContaining(KILLS.map(([stage]) => stage)));
+    expect(reached).toEqual(expect.arrayContaining(KILLS));
     const last = await restore();
     expect(last.error).toBeUndefined();
     expect(last.result).toMatchObject({ backup: backup.id, resumed: true });
@@ -130,15 +140,15 @@ describe('a restore that is killed', () => {
 
   test('after a total loss, while the keyspace is made again', async () => {
     await lab.destroy();
-    await killedIn('schema', 400);
-    await killedIn('cassandra', 300);
+    await killedIn('schema');
+    await killedIn('cassandra');
     const last = await restore();
     expect(last.error).toBeUndefined();
     await expectWhole();
   });
 
   test('goes on when the nodes were started meanwhile, as by a reboot', async () => {
-    await killedIn('files', 20);
+    await killedIn('files');
     await Promise.all(lab.nodes.map((n) => n.cassandra.start()));
     const last = await restore();
     expect(last.error).toBeUndefined();

@@ -1,10 +1,9 @@
-import { join } from 'node:path';
 import { Pins } from '../../cut/pins.ts';
-import { readPinned } from '../../cut/segment-evidence.ts';
 import { snapshotFiles, snapshotTags } from '../../drivers/cassandra/snapshot-files.ts';
 import { SkepError } from '../../errors.ts';
-import type { FileEntry } from '../../repository/index.ts';
+import { compareBytewise, type FileEntry, fileEntry } from '../../repository/index.ts';
 import type { MethodHandlers } from '../handlers.ts';
+import { storeSegments } from '../store-segments.ts';
 
 const PARALLEL = 2;
 
@@ -58,7 +57,7 @@ export const cassandraHandlers = {
           bytes += n;
         };
         const o = await capture.store.writer.putFile(f.absolute, { signal, onBytes });
-        entries.push({ path: `sstables/${f.path}`, object: o.name, size: o.size, mtimeMs: Math.floor(f.mtimeMs) });
+        entries.push(fileEntry(`sstables/${f.path}`, o, { mtimeMs: Math.floor(f.mtimeMs) }));
         if (Date.now() - last > 250) {
           last = Date.now();
           progress({ files: entries.length, bytes, totalFiles: files.length, totalBytes });
@@ -74,25 +73,10 @@ export const cassandraHandlers = {
   async 'capture.segments'(p, { session, signal }) {
     const capture = session.cassandra.get(p.target.run);
     if (!capture) throw new SkepError('protocol-error', 'capture.segments before capture.cassandra');
-    const { folder, segments } = await pinsOf(session.pins, p.target.run).list();
     const { store } = capture;
-    const entries: FileEntry[] = [];
-    for (const s of segments) {
-      const o = await store.writer.putFile(join(folder, s.name), { signal, reread: true });
-      entries.push({ path: `commitlog/${s.name}`, object: o.name, size: o.size });
-    }
-    await store.writer.flush();
-    // Read from the repository: the very bytes that a restore will have, not the file that Cassandra still writes to.
-    const evidence = await readPinned(
-      entries.map((e) => ({
-        name: e.path.slice('commitlog/'.length),
-        bytes: e.size,
-        open: () => store.repository.readObject(e.object),
-      })),
-      p,
-      signal,
-    );
-    const all = [...entries, ...capture.entries].sort((a, b) => (a.path < b.path ? -1 : 1));
+    const pinned = await pinsOf(session.pins, p.target.run).list();
+    const { entries, evidence } = await storeSegments(pinned, p, store.writer, signal);
+    const all = [...entries, ...capture.entries].sort((a, b) => compareBytewise(a.path, b.path));
     const listing = await store.repository.writeListing(all, store.writer, { signal });
     const { newBytes, newObjects } = store.writer.totals;
     session.cassandra.delete(p.target.run);

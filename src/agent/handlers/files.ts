@@ -2,15 +2,15 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisedHash, walkFiles } from '../../drivers/files/walk.ts';
 import { SkepError } from '../../errors.ts';
-import type { FileEntry } from '../../repository/index.ts';
+import { type FileEntry, fileEntry } from '../../repository/index.ts';
 import { AttachmentCapture } from '../attachment-capture.ts';
 import { sha256File } from '../hash-file.ts';
 import type { MethodHandlers } from '../handlers.ts';
 
 export const filesHandlers = {
   async 'files.start'(p, { session, signal, progress }) {
-    const store = await session.openStore(p.target);
-    const capture = new AttachmentCapture(store, p.location, p.target.run);
+    const store = await session.openStore(p.target, { hints: false });
+    const capture = new AttachmentCapture(store, p.location, p.target.run, p.previous);
     session.attachments.set(p.target.run, capture);
     return capture.start(p.pollMs, progress, signal);
   },
@@ -69,7 +69,7 @@ export const filesHandlers = {
       const s = await stat(absolute);
       const o = await store.writer.putFile(absolute, { signal });
       bytes += o.size;
-      entries.push({ path, object: o.name, size: o.size, mtimeMs: Math.floor(s.mtimeMs), mode: s.mode & 0o7777 });
+      entries.push(fileEntry(path, o, { mtimeMs: Math.floor(s.mtimeMs), mode: s.mode & 0o7777 }));
       progress({ files: entries.length, bytes, totalFiles: paths.length });
     }
     const listing = await store.repository.writeListing(entries, store.writer, { signal });

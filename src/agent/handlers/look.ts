@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { RepairOutput } from '../../drivers/cassandra/repair-output.ts';
 import { promisedHash, walkFiles } from '../../drivers/files/walk.ts';
 import { SkepError } from '../../errors.ts';
+import { probeRepository } from '../../repository/index.ts';
 import { lookAtCommitlog } from '../look-at-commitlog.ts';
 import { parseProperties } from '../properties.ts';
 import type { MethodHandlers } from '../handlers.ts';
@@ -24,6 +25,10 @@ export const lookHandlers = {
       if (refused !== 'gone') return { tried: path, ...(refused === undefined ? {} : { refused }) };
     }
     return {};
+  },
+
+  async 'look.repository'(p) {
+    return { id: await probeRepository(p.repository) };
   },
 
   /** Counts all, asks the size of a sample: a million names are read in seconds, a million sizes are not. */

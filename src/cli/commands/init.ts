@@ -11,6 +11,9 @@ export function registerInit(program: Command): void {
       const done = await init(await clusterOf(o));
       if (o.json) eventRenderer(true)({ type: 'result', command: 'init', ...done });
       else
-        process.stdout.write(`repository ${done.id} ${done.made ? 'made' : 'is there already'} at ${done.location}\n`);
+        process.stdout.write(
+          `${done.sealed ? 'sealed ' : ''}repository ${done.id} ${done.made ? 'made' : 'is there already'} at ${done.location}\n` +
+            (done.namingKeyFile ? `naming key written to ${done.namingKeyFile}: no backup is taken without it\n` : ''),
+        );
     });
 }

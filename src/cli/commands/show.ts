@@ -1,37 +1,37 @@
 import type { Command } from 'commander';
-import { show, type ShownBackup } from '../../index.ts';
+import { show, type ShownBackup, type ShownDetails } from '../../index.ts';
 import { eventRenderer } from '../render/events.ts';
 import { micros, seconds, size } from '../render/size.ts';
-import { clusterOf, type ClusterOptions, onCluster } from '../shared-options.ts';
+import {
+  clusterOf,
+  type ClusterOptions,
+  type IdentityOption,
+  identityOption,
+  keysOf,
+  onCluster,
+} from '../shared-options.ts';
 
 export function registerShow(program: Command): void {
   onCluster(program.command('show').argument('<id>', 'a backup: its id, the beginning of it, or `latest`'))
     .description('one backup: its cut, the evidence, sizes, and what was new')
-    .addHelpText('after', '\nExample:\n  skep show latest')
-    .action(async (id: string, o: ClusterOptions) => {
-      const b = await show(await clusterOf(o), id);
+    .addOption(identityOption())
+    .addHelpText('after', '\nExamples:\n  skep show latest\n  skep show latest --identity /root/skep-identity.txt')
+    .action(async (id: string, o: ClusterOptions & IdentityOption) => {
+      const b = await show(await clusterOf(o), id, keysOf(o));
       if (o.json) eventRenderer(true)({ type: 'result', command: 'show', backup: b });
       else process.stdout.write(`${text(b)}\n`);
     });
 }
 
 function text(b: ShownBackup): string {
-  const { cut } = b;
   const took = (Date.parse(b.finishedAt) - Date.parse(b.startedAt)) / 1000;
+  const by = b.details === undefined ? '' : `, by skep ${b.details.skep}`;
+  const T = b.cutMicros;
   return [
-    `backup       ${b.id} of ${b.cluster.name}, ${b.state}, by skep ${b.skep}`,
+    `backup       ${b.id} of ${b.cluster.name}, ${b.state}${by}`,
     `taken        ${b.startedAt}, in ${seconds(took)}`,
-    ...(b.consistency === 'cut'
-      ? [`cut          ${micros(cut.T)} (T = ${cut.T} µs)`]
-      : [`window       ${b.windowMs} ms`]),
-    `evidence     ${cut.attempts} ${cut.attempts === 1 ? 'try' : 'tries'}, linger ${cut.lingerMs / 1000}s, clocks within ${clockSpread(b)} ms`,
-    ...cut.segments.map(
-      (s) =>
-        `  ${s.node.padEnd(10)} ${s.ids.length} segments (${s.ids[0]} to ${s.ids.at(-1)}), ` +
-        `${s.evidence.kept} mutations kept, ${s.evidence.afterT} after T`,
-    ),
-    `elasticsearch ${b.search.version}: ${b.search.indices.map((i) => `${i.name} (${i.docs} docs)`).join(', ')}`,
-    ...(b.files.mismatched.length > 0 ? [`damaged attachments: ${b.files.mismatched.join(', ')}`] : []),
+    T === undefined ? `window       ${b.windowMs} ms` : `cut          ${micros(T)} (T = ${T} µs)`,
+    ...(b.details === undefined ? ['evidence     sealed: `--identity FILE` shows it'] : evidence(b.details)),
     'parts',
     ...b.parts.map(
       (p) =>
@@ -40,7 +40,20 @@ function text(b: ShownBackup): string {
   ].join('\n');
 }
 
-function clockSpread(b: ShownBackup): string {
-  const o = b.cut.clocks.map((c) => c.offsetUs);
+function evidence({ cut, search, files }: ShownDetails): string[] {
+  return [
+    `evidence     ${cut.attempts} ${cut.attempts === 1 ? 'try' : 'tries'}, linger ${cut.lingerMs / 1000}s, clocks within ${clockSpread(cut.clocks)} ms`,
+    ...cut.segments.map(
+      (s) =>
+        `  ${s.node.padEnd(10)} ${s.ids.length} segments (${s.ids[0]} to ${s.ids.at(-1)}), ` +
+        `${s.evidence.kept} mutations kept, ${s.evidence.afterT} after T`,
+    ),
+    `elasticsearch ${search.version}: ${search.indices.map((i) => `${i.name} (${i.docs} docs)`).join(', ')}`,
+    ...(files.mismatched.length > 0 ? [`damaged attachments: ${files.mismatched.join(', ')}`] : []),
+  ];
+}
+
+function clockSpread(clocks: readonly { offsetUs: number }[]): string {
+  const o = clocks.map((c) => c.offsetUs);
   return ((Math.max(...o) - Math.min(...o)) / 1000).toFixed(2);
 }

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { type Finding, SkepError, verify, type VerifyLevel } from '../../index.ts';
 import { eventRenderer } from '../render/events.ts';
 import { size } from '../render/size.ts';
-import { clusterOf, type ClusterOptions, onCluster } from '../shared-options.ts';
+import { clusterOf, type ClusterOptions, type IdentityOption, keysOf, onCluster } from '../shared-options.ts';
 import { interruptible } from '../signals.ts';
 
 export function registerVerify(program: Command): void {
@@ -13,19 +13,32 @@ export function registerVerify(program: Command): void {
         .choices(['structure', 'presence', 'data'])
         .default('presence'),
     )
+    .addOption(
+      new Option(
+        '--identity <file>',
+        'age identities: in a sealed repository listings are then opened and compared too',
+      ),
+    )
     .addHelpText('after', '\nExamples:\n  skep verify\n  skep verify latest --level data')
-    .action(async (id: string | undefined, o: ClusterOptions & { level: VerifyLevel }) => {
+    .action(async (id: string | undefined, o: ClusterOptions & IdentityOption & { level: VerifyLevel }) => {
       const cluster = await clusterOf(o);
       const emit = eventRenderer(o.json === true);
       const report = await interruptible((signal) =>
-        verify(cluster, { ...(id ? { id } : {}), level: o.level, signal, emit }),
+        verify(cluster, {
+          ...(id ? { id } : {}),
+          level: o.level,
+          signal,
+          emit,
+          ...(o.identity ? { keys: keysOf(o) } : {}),
+        }),
       );
       if (o.json) emit({ type: 'result', command: 'verify', ...report });
       else {
         for (const f of report.findings) process.stdout.write(`${line(f)}\n`);
         process.stdout.write(
           `${report.backups.length} backups, ${report.objects} objects, ${size(report.bytes)} at level ${report.level}: ` +
-            `${report.ok ? 'all good' : `${report.findings.length} findings`}\n`,
+            `${report.ok ? 'all good' : `${report.findings.length} findings`}` +
+            `${report.closed ? ' (sealed: as it is stored; `--identity FILE` opens the listings)' : ''}\n`,
         );
       }
       if (!report.ok) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Search, statusOf } from './client.ts';
+import { namesOf, readTemplates } from './templates.ts';
 
 /** What is needed to make an index again exactly as it was. */
 export const indexStateSchema = z.object({
@@ -19,7 +20,7 @@ export const searchStateSchema = z.object({
   clusterUuid: z.string(),
   indices: z.array(indexStateSchema),
   audits: z.array(indexStateSchema),
-  /** Index templates, component templates and ILM policies that the audit log needs, by name. */
+  /** Templates that shape the next index of TheHive (after a rollover, a reindex), as `KIND:NAME`; lifecycle policies by name. */
   templates: z.record(z.string(), z.json()),
   policies: z.record(z.string(), z.json()),
 });
@@ -76,33 +77,15 @@ async function readShards(search: Search, name: string): Promise<{ docs: number;
 export async function readSearchState(search: Search, index: string, audits: string): Promise<SearchState> {
   const info = await search.request<{ version: { number: string }; cluster_uuid: string }>('GET', '/');
   const auditIndices = await readIndices(search, audits);
+  const indices = await readIndices(search, index);
   return {
     version: info.version.number,
     clusterUuid: info.cluster_uuid,
-    indices: await readIndices(search, index),
+    indices,
     audits: auditIndices,
-    templates: await readTemplates(search, audits),
+    templates: await readTemplates(search, namesOf([index, audits], [...indices, ...auditIndices])),
     policies: await readPolicies(search, auditIndices),
   };
-}
-
-async function readTemplates(search: Search, audits: string): Promise<Record<string, Json>> {
-  const prefix = audits.replace(/\*.*$/, '');
-  const out: Record<string, Json> = {};
-  const { index_templates } = await search.request<{
-    index_templates: { name: string; index_template: { index_patterns: string[]; composed_of?: string[] } }[];
-  }>('GET', '/_index_template');
-  for (const t of index_templates) {
-    if (!t.index_template.index_patterns.some((p) => prefix !== '' && p.startsWith(prefix))) continue;
-    out[`index:${t.name}`] = t.index_template;
-    for (const part of t.index_template.composed_of ?? []) {
-      const { component_templates } = await search.request<{
-        component_templates: { name: string; component_template: Json }[];
-      }>('GET', `/_component_template/${encodeURIComponent(part)}`);
-      for (const c of component_templates) out[`component:${c.name}`] = c.component_template;
-    }
-  }
-  return out;
 }
 
 async function readPolicies(search: Search, audits: readonly IndexState[]): Promise<Record<string, Json>> {

@@ -1,18 +1,19 @@
-import { link, mkdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
+import { existsSync, linkSync } from 'node:fs';
+import { mkdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { HEARTBEAT_MS, removeDeadPins } from '../../cut/dead-pins.ts';
 import { SkepError } from '../../errors.ts';
-import { PIN_FOLDER, walkFiles } from './walk.ts';
+import type { PathTable } from './path-table.ts';
+import { PIN_FOLDER, walkInGroups } from './walk.ts';
 
 /** Longer than the step in which filesystems and NFS servers keep a folder's time of change. */
 const TICK_MS = 1_000;
 
-/** A file that was seen: pinned under a number of its own, so that it stays readable when it is deleted. */
-export interface Seen {
-  path: string;
-  /** Where its content can be read: the pin, or the file itself where links are not to be had. */
-  source: string;
-}
+/** Of a path: seen since the watch began; not pinned, since links are not to be had. */
+const SEEN = 1;
+const UNPINNED = 2;
+/** Its content is stored: it is seen, but not pinned and not given to `onNew`. */
+export const STORED = 4;
 
 /**
  * Looks at the attachments again and again from the first listing on. Each new file is hard-linked at once, before
@@ -21,9 +22,10 @@ export interface Seen {
 export class AttachmentWatch {
   readonly #location: string;
   readonly #folder: string;
-  readonly #known = new Set<string>();
-  readonly #onNew: (seen: Seen) => void;
-  readonly #skip: (path: string) => Promise<boolean>;
+  readonly #paths: PathTable;
+  readonly #onNew: (id: number) => void;
+  readonly #skip: (path: string) => boolean | Promise<boolean>;
+  #seen = 0;
   #pins = 0;
   #timer: NodeJS.Timeout | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -34,28 +36,40 @@ export class AttachmentWatch {
   #stopped = false;
 
   /**
-   * `onNew` gets every new file once; `skip` may say that a path needs no pin since its content is stored already
-   * (such a file is known, and not given to `onNew`).
+   * `paths` may hold what is `STORED` already. `onNew` gets the number in `paths` of every other file once; `skip` may say
+   * of such a file that its content is stored.
    */
   constructor(o: {
     location: string;
     run: string;
-    skip: (path: string) => Promise<boolean>;
-    onNew: (seen: Seen) => void;
+    paths: PathTable;
+    skip: (path: string) => boolean | Promise<boolean>;
+    onNew: (id: number) => void;
   }) {
     this.#location = o.location;
     this.#folder = join(o.location, PIN_FOLDER, o.run);
+    this.#paths = o.paths;
     this.#skip = o.skip;
     this.#onNew = o.onNew;
   }
 
-  /** Files that were seen since the beginning, deleted ones too. */
-  get known(): ReadonlySet<string> {
-    return this.#known;
+  /** How many files were seen since the beginning, deleted ones too. */
+  get seen(): number {
+    return this.#seen;
   }
 
   get pinned(): number {
     return this.#pins;
+  }
+
+  wasSeen(id: number): boolean {
+    return this.#paths.has(id, SEEN);
+  }
+
+  /** Where the content of a file can be read: its pin, or the file itself where links are not to be had. */
+  sourceOf(id: number): string {
+    if (this.#paths.has(id, UNPINNED)) return join(this.#location, this.#paths.pathOf(id));
+    return join(this.#folder, String(id));
   }
 
   /** The first listing; from then on a new look every `pollMs`. Errors: `file-missing` without such a location. */
@@ -119,11 +133,16 @@ export class AttachmentWatch {
   async #look(): Promise<void> {
     const { stamp, settled } = await this.#stamp();
     if (stamp === this.#changed) return;
-    for await (const path of walkFiles(this.#location)) {
-      if (this.#stopped) return;
-      if (this.#known.has(path)) continue;
-      this.#known.add(path);
-      if (!(await this.#skip(path))) await this.#pin(path);
+    for await (const group of walkInGroups(this.#location)) {
+      for (const path of group) {
+        if (this.#stopped) return;
+        const id = this.#paths.idOf(path);
+        if (this.#paths.has(id, SEEN)) continue;
+        this.#paths.set(id, SEEN);
+        this.#seen++;
+        if (this.#paths.has(id, STORED) || (await this.#skip(path))) continue;
+        this.#pin(path, id);
+      }
     }
     // Taken before the listing: what came during it changes the stamp again, unless within the same tick of the clock.
     this.#changed = settled ? stamp : '';
@@ -136,17 +155,20 @@ export class AttachmentWatch {
     return { stamp: `${s.ino}:${s.mtimeNs}`, settled: Math.abs(Date.now() - Number(s.mtimeMs)) > TICK_MS };
   }
 
-  async #pin(path: string): Promise<void> {
-    const pin = join(this.#folder, String(this.#pins++));
+  #pin(path: string, id: number): void {
     try {
-      await link(join(this.#location, path), pin);
-      this.#onNew({ path, source: pin });
+      linkSync(join(this.#location, path), join(this.#folder, String(id)));
+      this.#pins++;
+      this.#onNew(id);
     } catch (e) {
       const code = (e as NodeJS.ErrnoException).code;
       // Gone between listing and link: its deletion was begun before the cut and nobody refers to it.
-      if (code === 'ENOENT' && (await stat(this.#folder).catch(() => undefined))) this.#known.delete(path);
-      else if (code === 'EPERM' || code === 'ENOTSUP' || code === 'EMLINK') {
-        this.#onNew({ path, source: join(this.#location, path) });
+      if (code === 'ENOENT' && existsSync(this.#folder)) {
+        this.#paths.clear(id, SEEN);
+        this.#seen--;
+      } else if (code === 'EPERM' || code === 'ENOTSUP' || code === 'EMLINK') {
+        this.#paths.set(id, UNPINNED);
+        this.#onNew(id);
       } else {
         const what = code === 'ENOSPC' ? 'no-space' : 'command-failed';
         throw new SkepError(what, `cannot pin ${path} in ${this.#folder}: ${code}`, { cause: e });

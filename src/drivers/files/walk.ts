@@ -1,5 +1,6 @@
-import { opendir } from 'node:fs/promises';
+import { opendirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** Where the hard links of a running backup are. */
 export const PIN_FOLDER = '.skep-pins';
@@ -10,24 +11,45 @@ export const UNDO_FOLDER = '.skep-undo';
 /** skep's own folders are never part of what is backed up. */
 const OWN = new Set([PIN_FOLDER, UNDO_FOLDER]);
 
+/** Names that are read at once; some milliseconds also where a folder has a million. */
+const GROUP = 1024;
+
 /** Every regular file below `root`, as a path relative to it with `/`; a folder that vanishes meanwhile is left out. */
-export async function* walkFiles(root: string, below = ''): AsyncGenerator<string> {
+export async function* walkFiles(root: string): AsyncGenerator<string> {
+  for await (const group of walkInGroups(root)) yield* group;
+}
+
+/** The same in groups of at most a thousand: a tenth of the time. Other work gets its turn between two groups. */
+export async function* walkInGroups(root: string, below = ''): AsyncGenerator<string[]> {
+  const folders: string[] = [];
   let dir;
   try {
-    dir = await opendir(join(root, below), { bufferSize: 1024 });
+    dir = opendirSync(join(root, below), { bufferSize: GROUP });
   } catch (e) {
     if (below !== '' && (e as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw e;
   }
-  for await (const e of dir) {
-    const path = below === '' ? e.name : `${below}/${e.name}`;
-    if (e.isDirectory()) {
-      if (!OWN.has(path)) yield* walkFiles(root, path);
-    } else if (e.isFile()) yield path;
+  try {
+    let group: string[] = [];
+    for (let e = dir.readSync(); e !== null; e = dir.readSync()) {
+      const path = below === '' ? e.name : `${below}/${e.name}`;
+      if (e.isDirectory()) folders.push(path);
+      else if (e.isFile() && group.push(path) === GROUP) {
+        yield group;
+        group = [];
+        await nextTurn();
+      }
+    }
+    yield group;
+  } finally {
+    dir.closeSync();
   }
+  for (const folder of folders) if (!OWN.has(folder)) yield* walkInGroups(root, folder);
 }
+
+const ATTACHMENT = /^attachment\/([0-9a-f]{64})$/;
 
 /** The SHA-256 that an attachment's name promises; undefined for any other file. */
 export function promisedHash(path: string): string | undefined {
-  return /^attachment\/([0-9a-f]{64})$/.exec(path)?.[1];
+  return ATTACHMENT.exec(path)?.[1];
 }

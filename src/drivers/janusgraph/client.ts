@@ -10,6 +10,8 @@ import { SkepError } from '../../errors.ts';
 export interface Graph {
   /** Runs one script, whose results must be strings; gives them all, or fails: never a part of them. */
   run(script: string, bindings?: Record<string, string>, timeoutMs?: number): Promise<string[]>;
+  /** False once the connection was lost or closed: then every `run` fails. */
+  readonly isOpen: boolean;
   close(): void;
 }
 
@@ -24,6 +26,8 @@ export interface GraphOptions {
 const MIME = 'application/vnd.gremlin-v3.0+json';
 const CONNECT_MS = 10_000;
 const DAY_MS = 24 * 3_600_000;
+/** The server gives up at the time it was given and says so; this much later it will say nothing any more. */
+const SILENCE_MS = 5_000;
 
 const responseSchema = z.object({
   requestId: z.string().nullable(),
@@ -76,7 +80,10 @@ export async function connectGraph(o: GraphOptions): Promise<Graph> {
   socket.on('message', (data: Buffer) => {
     try {
       const response = responseSchema.parse(JSON.parse(data.toString('utf8')));
-      receive(response, pending, o, send);
+      // It says so of a request that it could not even read.
+      if (response.requestId === null)
+        drop(failed(response.status.message || 'the server could not read a request', false));
+      else receive(response, response.requestId, pending, o, send);
     } catch (e) {
       drop(failed('an answer of no known shape', false, e));
     }
@@ -86,7 +93,17 @@ export async function connectGraph(o: GraphOptions): Promise<Graph> {
       if (socket.readyState !== WebSocket.OPEN) return Promise.reject(failed('the connection was closed', true));
       const id = randomUUID();
       return new Promise<string[]>((resolve, reject) => {
-        pending.set(id, { parts: [], resolve, reject });
+        const timer = setTimeout(() => {
+          pending.get(id)?.reject(failed('no answer in time', true));
+          pending.delete(id);
+        }, timeoutMs + SILENCE_MS);
+        const settled = <T>(settle: (value: T) => void) => {
+          return (value: T) => {
+            clearTimeout(timer);
+            settle(value);
+          };
+        };
+        pending.set(id, { parts: [], resolve: settled(resolve), reject: settled(reject) });
         send({
           requestId: { '@type': 'g:UUID', '@value': id },
           op: 'eval',
@@ -101,6 +118,9 @@ export async function connectGraph(o: GraphOptions): Promise<Graph> {
         });
       });
     },
+    get isOpen() {
+      return socket.readyState === WebSocket.OPEN;
+    },
     close() {
       socket.close();
       drop(failed('the connection was closed', false));
@@ -110,14 +130,14 @@ export async function connectGraph(o: GraphOptions): Promise<Graph> {
 
 function receive(
   response: z.output<typeof responseSchema>,
+  id: string,
   pending: Map<string, Pending>,
   o: GraphOptions,
   send: (message: object) => void,
 ): void {
   const { code, message } = response.status;
-  const id = response.requestId;
-  const p = id === null ? undefined : pending.get(id);
-  if (!p || id === null) return;
+  const p = pending.get(id);
+  if (!p) return;
   const end = (settle: () => void) => {
     pending.delete(id);
     settle();

@@ -7,11 +7,18 @@ import type { Graph } from './client.ts';
 const BATCH = 1000;
 const OTHER_JOB_MS = 3_600_000;
 
-/** Instances that were open at the cut look open after a restore; one with a fixed id would then refuse to start. */
+/**
+ * Instances that were open at the cut look open after a restore; one with a fixed id would then refuse to start. Those that
+ * run now have registered since: they stay, or they would no longer hear of changes of the schema.
+ */
 const CLOSE_STALE = `
 graph.tx().rollback()
 mgmt = graph.openManagement()
-stale = mgmt.getOpenInstances().findAll { !it.endsWith('(current)') }
+cut = java.time.Instant.ofEpochMilli(Long.parseLong(cutMs))
+stale = mgmt.getOpenInstances().findAll { id ->
+  started = id.endsWith('(current)') ? null : mgmt.get('system-registration.' + id + '.startup-time')
+  started != null && !java.time.Instant.parse(started).isAfter(cut)
+}
 stale.each { mgmt.forceCloseInstance(it) }
 mgmt.commit()
 stale.size().toString()`;
@@ -28,9 +35,12 @@ metrics = mgmt.updateIndex(mgmt.getGraphIndex(mixedIndex), SchemaAction.REINDEX)
 mgmt.commit()
 (metrics == null ? 0L : metrics.getCustom('adds')).toString()`;
 
-/** Closes instances that are only left over from the time of the backup; returns how many. May be repeated. */
-export async function closeStaleInstances(graph: Graph): Promise<number> {
-  return Number((await graph.run(CLOSE_STALE))[0] ?? 0);
+/**
+ * Closes the instances that had registered by `T` (µs), and are only left over from the time of the backup; returns how
+ * many. May be repeated.
+ */
+export async function closeStaleInstances(graph: Graph, T: bigint): Promise<number> {
+  return Number((await graph.run(CLOSE_STALE, { cutMs: String(T / 1000n) }))[0] ?? 0);
 }
 
 export interface Reconciled {

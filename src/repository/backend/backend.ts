@@ -1,4 +1,6 @@
 import type { Readable } from 'node:stream';
+import type { Bins } from './bins.ts';
+import type { Retention } from './retention.ts';
 
 /** `end` is exclusive. */
 export interface ByteRange {
@@ -9,15 +11,20 @@ export interface ByteRange {
 export interface StoredKey {
   key: string;
   size: number;
+  /** When it was written last, in ms since 1970, by the storage's own clock: of use only beside others of its kind. */
+  modifiedMs?: number;
 }
 
 /**
  * Where the bytes of a repository live: keys with `/`, each with bytes. Small enough for any object storage.
- * Every failure is a SkepError: `no-space`, `object-missing` (get and read of an absent key) or `repository-failed`.
+ * Every failure is a SkepError: `no-space`, `object-missing` (get and read of an absent key), `repository-failed`; of an
+ * object storage also `repository-credentials`, `repository-missing` (no bucket), `clock-skew` and `config-invalid` (region).
  */
 export interface Backend {
   /** As the user wrote it. */
   readonly location: string;
+  /** True where a large content is best staged for its key (`Batch.stage`): it goes there while it is written. */
+  readonly keyFirst?: boolean;
   /** Durable when it returns. Without `overwrite` it never changes a key that exists. May be repeated. */
   put(key: string, bytes: Uint8Array, options?: { overwrite?: boolean }): Promise<'created' | 'exists'>;
   /** Adds bytes at the end of a key that only the caller writes; not synced. Not to be repeated. */
@@ -26,29 +33,43 @@ export interface Backend {
   read(key: string, range?: ByteRange): Promise<Readable>;
   /** Sizes in the order of the keys; undefined where there is no such key. */
   sizes(keys: readonly string[]): Promise<(number | undefined)[]>;
+  /**
+   * The names directly below a prefix that ends with `/`, and their sizes where the storage tells them together. One look
+   * at many names: much cheaper than `sizes` of each.
+   */
+  names(prefix: string): Promise<ReadonlyMap<string, number | undefined>>;
   /** All keys that begin with the prefix (which ends with `/`), in no order. */
   list(prefix: string): AsyncIterable<StoredKey>;
   /** False when there was none. May be repeated. */
   delete(key: string): Promise<boolean>;
-  /** Everything below a prefix that ends with `/`. May be repeated. */
+  /** Those of the keys that are there. When it fails some may be gone. May be repeated. */
+  deleteMany(keys: readonly string[]): Promise<void>;
+  /** Everything below a prefix that ends with `/`, also what was begun there and never ended. May be repeated. */
   deletePrefix(prefix: string): Promise<void>;
   /** `prefix` is this batch's own staging place and ends with `/`. */
   openBatch(prefix: string): Batch;
+  /** Removes what interrupted writes and uploads have left and nobody goes on with; gives how many there were. */
+  clearLeftovers?(): Promise<number>;
+  /** On a storage that can move keys; how sweeps are made safe there. */
+  readonly bins?: Bins;
+  /** On a storage with object lock. */
+  readonly retention?: Retention;
 }
 
 /** Group durability: contents are staged without syncs, then published together. */
 export interface Batch {
-  stage(): Promise<Staged>;
+  /** With `to`: the content is for that key and no other, and is expected to have at most `size` bytes. */
+  stage(to?: { key: string; size: number }): Promise<Staged>;
   /** One call for a content that is in memory. */
   stageBytes(bytes: Uint8Array): Promise<Staged>;
-  /** The staged content is to become `key` at the next `flush`. */
+  /** The staged content is to become `key`: at the next `flush`, or before it where a key appears whole and durable at once. */
   add(staged: Staged, key: string, onConflict: ConflictPolicy): void;
   /**
    * Makes durable what was added, publishes it under its key (create-only), makes that durable, and drops the staged
    * copies. Returns the keys that others had published before with the same size. Not to be called twice at once.
    */
   flush(): Promise<ReadonlySet<string>>;
-  /** Removes the staging place with all in it. */
+  /** Ends what is under way, and removes the staging place with all in it. */
   close(): Promise<void>;
 }
 

@@ -1,11 +1,13 @@
 import { Readable } from 'node:stream';
 import { SkepError } from '../../errors.ts';
 import type { Backend, Batch, ByteRange, ConflictPolicy, Staged, StoredKey } from './backend.ts';
+import { MemoryBins } from './memory-bins.ts';
 
 /** Keeps everything in memory: for tests of what stands on a backend. */
 export class MemoryBackend implements Backend {
   readonly location = 'memory';
   readonly contents = new Map<string, Buffer>();
+  readonly bins = new MemoryBins(this.contents);
 
   async put(key: string, bytes: Uint8Array, options: { overwrite?: boolean } = {}): Promise<'created' | 'exists'> {
     if (this.contents.has(key) && options.overwrite !== true) return 'exists';
@@ -31,12 +33,25 @@ export class MemoryBackend implements Backend {
     return keys.map((key) => this.contents.get(key)?.length);
   }
 
+  async names(prefix: string): Promise<ReadonlyMap<string, number | undefined>> {
+    const keys = [...this.contents].filter(([key]) => key.startsWith(prefix));
+    return new Map(
+      keys
+        .map(([key, bytes]) => [key.slice(prefix.length), bytes.length] as const)
+        .filter(([name]) => !name.includes('/')),
+    );
+  }
+
   async *list(prefix: string): AsyncIterable<StoredKey> {
     for (const [key, bytes] of this.contents) if (key.startsWith(prefix)) yield { key, size: bytes.length };
   }
 
   async delete(key: string): Promise<boolean> {
     return this.contents.delete(key);
+  }
+
+  async deleteMany(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.contents.delete(key);
   }
 
   async deletePrefix(prefix: string): Promise<void> {

@@ -1,49 +1,129 @@
 import { randomBytes } from 'node:crypto';
 import { SkepError } from '../../errors.ts';
-import type { Backend } from './backend.ts';
+import type { Backend, Batch } from './backend.ts';
 
-/** Tries, in a place of its own, all that a repository relies on; `repository-unfit` names what is not kept. */
-export async function probeBackend(backend: Backend): Promise<void> {
+/** More than one part of an object storage. */
+const LARGE = 9 << 20;
+
+/** What a repository relies on, in the words of a refusal. */
+const PROMISES = {
+  created: 'a new name can be written',
+  readAtOnce: 'what was written can be read at once',
+  createOnly: 'a name that exists is not written again (create-only)',
+  overwritten: 'a lease can be written anew, and is read so at once',
+  ranges: 'ranges can be read',
+  sizes: 'sizes are told',
+  published: 'a staged content is published whole, and once',
+  publishedLarge: 'a large content is published whole, and once',
+  listed: 'what is there is listed at once',
+  deleted: 'a deleted name is gone at once',
+  createdAgain: 'a deleted name can be written again',
+  notLocked: 'a new name is not locked (the bucket has a default retention)',
+} as const;
+
+type Promises = keyof typeof PROMISES;
+
+/**
+ * Tries, in a place of its own, all that a repository relies on; `repository-unfit` names what is not kept. `thorough` also
+ * publishes a large content, twice.
+ */
+export async function probeBackend(backend: Backend, o: { thorough?: boolean } = {}): Promise<void> {
   const prefix = `incoming/probe-${randomBytes(6).toString('hex')}/`;
-  const first = randomBytes(1000);
-  const second = randomBytes(1000);
+  const keeps = async (promise: Promises, holds: () => Promise<boolean>): Promise<void> => {
+    if (!(await orUnfit(backend, promise, holds))) throw unfit(backend, promise);
+  };
   try {
-    const key = `${prefix}created`;
-    expect((await backend.put(key, first)) === 'created', 'a new name can be written');
-    expect((await backend.get(key)).equals(first), 'what was written can be read at once');
-    expect((await backend.put(key, second)) === 'exists', 'a name that exists is not written again (create-only)');
-    expect((await backend.get(key)).equals(first), 'a refused write leaves the old bytes');
-    expect((await backend.get(key, { start: 10, end: 20 })).equals(first.subarray(10, 20)), 'ranges can be read');
-    expect((await backend.sizes([key, `${prefix}absent`])).join() === '1000,', 'sizes are told');
-    await probeBatch(backend, prefix, first);
-    expect(await backend.delete(key), 'a name can be deleted');
-    expect((await backend.sizes([key]))[0] === undefined, 'a deleted name is gone at once');
-  } catch (error) {
-    if (error instanceof SkepError && error.code === 'repository-failed') {
-      const message = `the storage at ${backend.location} is not fit: ${error.message}`;
-      throw new SkepError('repository-unfit', message, { cause: error });
-    }
-    throw error;
+    await probeKey(backend, `${prefix}key`, keeps);
+    await probeLeaving(backend, prefix, keeps);
+    await probeBatch(backend, prefix, keeps);
+    if (o.thorough === true && backend.keyFirst === true) await probeLarge(backend, prefix, keeps);
   } finally {
     await backend.deletePrefix(prefix);
   }
 }
 
-async function probeBatch(backend: Backend, prefix: string, bytes: Buffer): Promise<void> {
+type Keeps = (promise: Promises, holds: () => Promise<boolean>) => Promise<void>;
+
+async function probeKey(backend: Backend, key: string, keeps: Keeps): Promise<void> {
+  const [first, second] = [randomBytes(1000), randomBytes(1000)];
+  const reads = async (bytes: Buffer) => (await backend.get(key)).equals(bytes);
+  await keeps('created', async () => (await backend.put(key, first)) === 'created');
+  await keeps('readAtOnce', () => reads(first));
+  await keeps('createOnly', async () => (await backend.put(key, second)) === 'exists' && reads(first));
+  await keeps('ranges', async () => (await backend.get(key, { start: 10, end: 20 })).equals(first.subarray(10, 20)));
+  await keeps('sizes', async () => (await backend.sizes([key, `${key}-absent`])).join() === '1000,');
+  await keeps('notLocked', async () => (await backend.retention?.lockedUntil([key]))?.[0] === undefined);
+  await keeps('overwritten', async () => {
+    await backend.put(key, second, { overwrite: true });
+    return reads(second);
+  });
+}
+
+async function probeLeaving(backend: Backend, prefix: string, keeps: Keeps): Promise<void> {
+  const key = `${prefix}key`;
+  await keeps('listed', async () => (await listed(backend, prefix)).includes(key));
+  await keeps('deleted', async () => {
+    const was = await backend.delete(key);
+    const [size] = await backend.sizes([key]);
+    return was && size === undefined && !(await listed(backend, prefix)).includes(key);
+  });
+  await keeps('createdAgain', async () => (await backend.put(key, randomBytes(10))) === 'created');
+}
+
+async function probeBatch(backend: Backend, prefix: string, keeps: Keeps): Promise<void> {
   const batch = backend.openBatch(`${prefix}batch/`);
   const key = `${prefix}published`;
-  for (const expected of ['', key]) {
-    batch.add(await batch.stageBytes(bytes), key, 'fail');
-    const existed = [...(await batch.flush())].join();
-    expect(existed === expected, 'a staged file is published by a hard link, and once');
-  }
-  expect((await backend.get(key)).equals(bytes), 'what was published can be read');
-  const listed: string[] = [];
-  for await (const found of backend.list(prefix)) listed.push(found.key);
-  expect(listed.includes(key), 'what was published is listed');
+  const bytes = randomBytes(1000);
+  await keeps('published', async () => {
+    for (const expected of ['', key]) {
+      batch.add(await batch.stageBytes(bytes), key, 'fail');
+      if ([...(await batch.flush())].join() !== expected) return false;
+    }
+    return (await backend.get(key)).equals(bytes);
+  });
   await batch.close();
 }
 
-function expect(kept: boolean, promise: string): void {
-  if (!kept) throw new SkepError('repository-failed', `it does not hold that ${promise}`);
+async function probeLarge(backend: Backend, prefix: string, keeps: Keeps): Promise<void> {
+  const batch = backend.openBatch(`${prefix}batch/`);
+  const key = `${prefix}large`;
+  const bytes = randomBytes(LARGE);
+  await keeps('publishedLarge', async () => {
+    for (const expected of ['', key]) {
+      await addLarge(batch, key, bytes);
+      if ([...(await batch.flush())].join() !== expected) return false;
+    }
+    return (await backend.get(key)).equals(bytes);
+  });
+  await batch.close();
+}
+
+async function addLarge(batch: Batch, key: string, bytes: Buffer): Promise<void> {
+  const staged = await batch.stage({ key, size: bytes.length });
+  await staged.write(bytes);
+  await staged.end();
+  batch.add(staged, key, 'fail');
+}
+
+async function listed(backend: Backend, prefix: string): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of backend.list(prefix)) keys.push(key);
+  return keys;
+}
+
+/** A failure that will not pass by itself, of a call that should succeed, is a promise that is not kept. */
+async function orUnfit<T>(backend: Backend, promise: Promises, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    const code = error instanceof SkepError && !error.retryable ? error.code : undefined;
+    if (code === 'repository-failed' || code === 'object-missing') throw unfit(backend, promise, error as SkepError);
+    throw error;
+  }
+}
+
+function unfit(backend: Backend, promise: Promises, cause?: SkepError): SkepError {
+  const why = cause === undefined ? '' : `: ${cause.message}`;
+  const message = `the storage at ${backend.location} does not hold that ${PROMISES[promise]}${why}`;
+  return new SkepError('repository-unfit', message, { context: { promise }, cause });
 }

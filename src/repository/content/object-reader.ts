@@ -5,10 +5,10 @@ import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { createZstdDecompress } from 'node:zlib';
 import { SkepError } from '../../errors.ts';
-import type { Backend } from '../backend/backend.ts';
 import { errnoCode } from '../backend/path/fs-error.ts';
-import { objectKey } from '../format/names.ts';
-import type { Encoding } from '../types.ts';
+import { type Encoding, isCompressed, isSealed, objectKey } from '../format/names.ts';
+import type { Vault } from '../sealing/keyring.ts';
+import { openSealed } from '../sealing/open.ts';
 import { throwIfCancelled } from './cancel.ts';
 
 /** Up to this stored size an object is read in one call. */
@@ -24,12 +24,12 @@ export interface ExtractOptions {
 
 /** The plain content; the stream fails with `object-damaged` at its end when the hash differs. */
 export async function readObject(
-  backend: Backend,
+  vault: Vault,
   name: string,
   options: { signal?: AbortSignal; encoding?: Encoding } = {},
 ): Promise<Readable> {
-  const encoding = options.encoding ?? (await locate(backend, name)).encoding;
-  return Readable.from(plainChunks(backend, name, encoding, options.signal), { objectMode: false });
+  const encoding = options.encoding ?? (await locate(vault, name)).encoding;
+  return Readable.from(plainChunks(vault, name, encoding, options.signal), { objectMode: false });
 }
 
 /** Whether a file's name is one that `extract` gives to what it has not yet written in full. */
@@ -39,13 +39,13 @@ export function isHalfWritten(name: string): boolean {
 
 /** See `Repository.extract`. */
 export async function extractObject(
-  backend: Backend,
+  vault: Vault,
   name: string,
   destPath: string,
   options: ExtractOptions = {},
 ): Promise<number> {
   throwIfCancelled(options.signal);
-  const { encoding, storedSize } = await locate(backend, name);
+  const { encoding, storedSize } = await locate(vault, name);
   const temporary = join(
     dirname(destPath),
     `.${basename(destPath).slice(0, 100)}.${randomBytes(6).toString('hex')}.skep`,
@@ -53,8 +53,8 @@ export async function extractObject(
   try {
     const size =
       storedSize <= SMALL && encoding === 'raw'
-        ? await writeSmall(backend, name, temporary, options)
-        : await writeLarge(plainChunks(backend, name, encoding, options.signal), temporary, options);
+        ? await writeSmall(vault, name, temporary, options)
+        : await writeLarge(plainChunks(vault, name, encoding, options.signal), temporary, options);
     // The umask may have taken bits away at creation.
     fs.chmodSync(temporary, options.mode ?? 0o640);
     fs.renameSync(temporary, destPath);
@@ -65,9 +65,9 @@ export async function extractObject(
   }
 }
 
-async function writeSmall(backend: Backend, name: string, path: string, options: ExtractOptions): Promise<number> {
-  const bytes = await backend.get(objectKey(name, 'raw'));
-  if (hash('sha256', bytes) !== name) throw hashMismatch(name);
+async function writeSmall(vault: Vault, name: string, path: string, options: ExtractOptions): Promise<number> {
+  const bytes = await vault.backend.get(objectKey(name, 'raw'));
+  if (vault.keyring.objectName(hash('sha256', bytes)) !== name) throw hashMismatch(name);
   fs.writeFileSync(path, bytes, { flag: 'wx', mode: options.mode ?? 0o640 });
   options.onBytes?.(bytes.length);
   return bytes.length;
@@ -89,7 +89,7 @@ async function writeLarge(chunks: AsyncIterable<Buffer>, path: string, options: 
 }
 
 async function* plainChunks(
-  backend: Backend,
+  { backend, keyring }: Vault,
   name: string,
   encoding: Encoding,
   signal: AbortSignal | undefined,
@@ -97,40 +97,52 @@ async function* plainChunks(
   const digest = createHash('sha256');
   const stored = await backend.read(objectKey(name, encoding));
   try {
-    for await (const chunk of encoding === 'raw' ? stored : decompressed(stored, name)) {
+    const packed: AsyncIterable<Buffer> = isSealed(encoding) ? openSealed(stored, keyring.identities) : stored;
+    for await (const chunk of isCompressed(encoding) ? decompressed(packed) : packed) {
       throwIfCancelled(signal);
-      digest.update(chunk as Buffer);
-      yield chunk as Buffer;
+      digest.update(chunk);
+      yield chunk;
     }
   } catch (error) {
-    if (error instanceof SkepError) throw error;
+    if (error instanceof SkepError) throw ofObject(error, name);
     throw new SkepError('repository-failed', `cannot read object ${name}: ${errnoCode(error)}`, { cause: error });
   } finally {
     stored.destroy();
   }
-  if (digest.digest('hex') !== name) throw hashMismatch(name);
+  if (keyring.objectName(digest.digest('hex')) !== name) throw hashMismatch(name);
 }
 
-async function* decompressed(stored: Readable, name: string): AsyncGenerator<Buffer> {
+async function* decompressed(packed: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const source = Readable.from(packed, { objectMode: false });
   const plain = createZstdDecompress();
-  stored.on('error', (error) => plain.destroy(error));
-  stored.pipe(plain);
+  source.on('error', (error) => plain.destroy(error));
+  source.pipe(plain);
   try {
     for await (const chunk of plain) yield chunk as Buffer;
   } catch (error) {
     // A cut stream is Z_BUF_ERROR, any other damage ZSTD_error_….
     if (!/^(Z_|ZSTD_)/.test(errnoCode(error) ?? '')) throw error;
-    throw new SkepError('object-damaged', `object ${name} cannot be decompressed`, { cause: error });
+    throw new SkepError('object-damaged', 'it cannot be decompressed', { cause: error });
   } finally {
     plain.destroy();
+    source.destroy();
   }
 }
 
+/** What is wrong, with the object that it is about. */
+function ofObject(error: SkepError, name: string): SkepError {
+  if (!['object-damaged', 'key-missing', 'key-wrong'].includes(error.code)) return error;
+  const { code, hint, cause } = error;
+  return new SkepError(code, `object ${name}: ${error.message}`, { hint, cause, context: { object: name } });
+}
+
 /** Where the content is, in whichever encoding. `object-missing` when it is not there. */
-async function locate(backend: Backend, name: string): Promise<{ encoding: Encoding; storedSize: number }> {
-  const [raw, zstd] = await backend.sizes([objectKey(name, 'raw'), objectKey(name, 'zstd')]);
-  if (raw !== undefined) return { encoding: 'raw', storedSize: raw };
-  if (zstd !== undefined) return { encoding: 'zstd', storedSize: zstd };
+async function locate({ backend, keyring }: Vault, name: string): Promise<{ encoding: Encoding; storedSize: number }> {
+  const sizes = await backend.sizes(keyring.encodings.map((encoding) => objectKey(name, encoding)));
+  for (const [i, encoding] of keyring.encodings.entries()) {
+    const storedSize = sizes[i];
+    if (storedSize !== undefined) return { encoding, storedSize };
+  }
   throw new SkepError('object-missing', `object ${name} is not in the repository`, { context: { object: name } });
 }
 

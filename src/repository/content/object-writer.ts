@@ -1,37 +1,50 @@
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { SkepError } from '../../errors.ts';
-import type { Backend } from '../backend/backend.ts';
-import { incomingPrefix, objectKey, pieceKey } from '../format/names.ts';
-import { compressPiece, openPiece, type TreeKind } from '../format/piece.ts';
+import { type Encoding, incomingPrefix, isSealed, objectKey, pieceKey } from '../format/names.ts';
+import { compressPiece, pieceHash, type TreeKind } from '../format/piece.ts';
 import type { HintCache } from '../hint-cache.ts';
-import type { ObjectWriter, ObjectWriterOptions, PutFileOptions, StoredObject, WriterTotals } from '../types.ts';
+import { readPiece } from '../listing/tree-reader.ts';
+import type { Vault } from '../sealing/keyring.ts';
+import { sealBytes } from '../sealing/seal.ts';
+import type {
+  ObjectWriter,
+  ObjectWriterOptions,
+  PutFileOptions,
+  StoredForm,
+  StoredObject,
+  StoredPiece,
+  WriterTotals,
+} from '../types.ts';
 import { throwIfCancelled } from './cancel.ts';
-import { encodeWhole, RawSink, sampleShrinks, ZstdSink, type Sink, type StoredForm } from './compress.ts';
-import { findObject } from './find-object.ts';
+import { findObject, hashStored, inspectStored } from './find-object.ts';
 import { readPipelined } from './read-pipelined.ts';
 import { rememberIfSettled } from './remember.ts';
 import { identify, SourceFile } from './source-file.ts';
-import { Staging } from './staging.ts';
+import { type Pending, Staging } from './staging.ts';
+import { type Encoder, encodeWhole, encodingFor, hashContent, type ReadWatch, storeContent } from './store-content.ts';
 
-/** Up to this size a file is read, hashed and staged in single synchronous calls. */
+/** Up to this size a file is read, hashed and staged in single calls. */
 const SMALL = 256 << 10;
+const SLICE = 1 << 20;
+
+type PieceName = Pick<StoredPiece, 'name' | 'encoding'>;
 
 /** Writes contents through a batch of the backend. */
 export class BatchObjectWriter implements ObjectWriter {
   readonly totals: WriterTotals = { objects: 0, bytes: 0, newObjects: 0, newBytes: 0 };
-  readonly #backend: Backend;
+  readonly #vault: Vault;
   readonly #staging: Staging;
   readonly #hints: HintCache | undefined;
-  readonly #compression: 'off' | 'auto';
+  readonly #encoder: Encoder;
+  /** By key: what another writer published first. */
+  readonly #others = new Map<string, StoredForm>();
 
-  constructor(backend: Backend, options: ObjectWriterOptions) {
-    this.#backend = backend;
+  constructor(vault: Vault, options: ObjectWriterOptions) {
+    this.#vault = vault;
     this.#hints = options.hints;
-    this.#compression = options.compression ?? 'off';
-    this.#staging = new Staging(backend, incomingPrefix(options.run, options.writer), ({ storedSize }) => {
-      this.totals.newObjects--;
-      this.totals.newBytes -= storedSize;
-    });
+    this.#encoder = { compression: options.compression ?? 'off', recipients: vault.keyring.recipients() };
+    const prefix = incomingPrefix(options.run, options.writer);
+    this.#staging = new Staging(vault.backend, prefix, (lost) => this.#adopt(lost));
   }
 
   async putFile(path: string, options: PutFileOptions = {}): Promise<StoredObject> {
@@ -53,24 +66,32 @@ export class BatchObjectWriter implements ObjectWriter {
 
   async putBytes(bytes: Uint8Array): Promise<StoredObject> {
     this.#check();
-    return this.#putContent(bytes, hash('sha256', bytes));
+    const sha256 = hash('sha256', bytes);
+    if (bytes.length <= SMALL) return this.#putContent(bytes, sha256);
+    const found = await this.#find(sha256, bytes.length);
+    if (found !== undefined) return this.#count(sha256, bytes.length, found, false);
+    return this.#stream('bytes in memory', slices(bytes), {});
   }
 
-  async putPiece(name: string, plain: Uint8Array): Promise<void> {
+  putPiece(kind: TreeKind, plain: Uint8Array): { name: string; stored: Promise<StoredPiece> } {
     this.#check();
-    const key = pieceKey(name);
-    if (this.#staging.hasPiece(key)) return;
-    const bytes = compressPiece(plain);
-    const [found] = await this.#backend.sizes([key]);
-    if (found === bytes.length || this.#staging.hasPiece(key)) return;
-    // Another version of zstd may have made other bytes of the same piece; a damaged one is replaced.
-    if (found !== undefined && (await this.#isGoodPiece(name, plain))) return;
-    await this.#staging.addPiece(bytes, key, found === undefined ? 'fail' : 'replace');
+    const { keyring } = this.#vault;
+    const name = keyring.pieceName(kind, pieceHash(plain));
+    return { name, stored: this.#putPiece(kind, { name, encoding: keyring.pieceEncoding(kind) }, plain) };
   }
 
-  async has(name: string, size?: number): Promise<boolean> {
-    const [raw, zstd] = await this.#backend.sizes([objectKey(name, 'raw'), objectKey(name, 'zstd')]);
-    return zstd !== undefined || (raw !== undefined && (size === undefined || raw === size));
+  async find(sha256: string, size: number): Promise<StoredObject | undefined> {
+    const known = this.#hints?.find(sha256, size);
+    if (known === undefined && this.#vault.keyring.sealed) return undefined;
+    const name = this.#vault.keyring.objectName(sha256);
+    const encoding = known?.encoding ?? 'raw';
+    const [storedSize] = await this.#vault.backend.sizes([objectKey(name, encoding)]);
+    if (storedSize === undefined || storedSize !== (known?.storedSize ?? size)) return undefined;
+    return this.#count(sha256, size, known ?? { encoding, storedSize, storedSha256: sha256 }, false);
+  }
+
+  formOf(key: string): StoredForm | undefined {
+    return this.#others.get(key);
   }
 
   flush(): Promise<void> {
@@ -89,10 +110,10 @@ export class BatchObjectWriter implements ObjectWriter {
     if (this.#hints === undefined) return undefined;
     const identity = identify(path);
     const hinted = this.#hints.get(identity);
-    if (hinted === undefined || (options.expectSha256 ?? hinted.name) !== hinted.name) return undefined;
+    if (hinted === undefined || (options.expectSha256 ?? hinted.sha256) !== hinted.sha256) return undefined;
     const size = Number(identity.size);
-    const form = await this.#find(hinted.name, size, hinted);
-    return form === undefined ? undefined : this.#count(hinted.name, size, form, false);
+    const form = await this.#find(hinted.sha256, size, hinted);
+    return form === undefined ? undefined : this.#count(hinted.sha256, size, form, false);
   }
 
   async #putSmall(file: SourceFile, size: number, options: PutFileOptions): Promise<StoredObject> {
@@ -101,95 +122,164 @@ export class BatchObjectWriter implements ObjectWriter {
     const n = file.readSync(buffer, 0);
     if (n !== size) return this.#putLarge(file, n, options);
     const content = buffer.subarray(0, n);
-    const name = hash('sha256', content);
-    expectName(file.path, name, options.expectSha256);
+    const sha256 = hash('sha256', content);
+    expectContent(file.path, sha256, options.expectSha256);
     options.onBytes?.(n);
-    return this.#putContent(content, name);
+    return this.#putContent(content, sha256);
   }
 
-  async #putContent(content: Uint8Array, name: string): Promise<StoredObject> {
+  async #putContent(content: Uint8Array, sha256: string): Promise<StoredObject> {
+    const found = await this.#find(sha256, content.length);
+    if (found !== undefined) return this.#count(sha256, content.length, found, false);
+    const { bytes, form } = await encodeWhole(content, sha256, this.#encoder);
+    const name = this.#vault.keyring.objectName(sha256);
     // Asked again after the wait: another call may have staged the same content meanwhile.
-    const found = (await this.#find(name, content.length)) ?? this.#staging.object(name);
-    if (found !== undefined) return this.#count(name, content.length, found, false);
-    const { bytes, form } = encodeWhole(content, name, this.#compression);
-    await this.#staging.addBytes(bytes, name, form);
-    return this.#count(name, content.length, form, true);
+    const staged = this.#staging.object(name);
+    if (staged !== undefined) return this.#count(sha256, content.length, staged, false);
+    await this.#staging.addBytes(bytes, { name, sha256 }, form);
+    return this.#count(sha256, content.length, form, true);
   }
 
   async #putLarge(file: SourceFile, size: number, options: PutFileOptions): Promise<StoredObject> {
     const expected = options.expectSha256;
     const known = expected === undefined ? undefined : await this.#find(expected, size);
     if (known !== undefined) {
-      const read = await this.#hashFile(file, size, options);
-      return this.#count(read.name, read.size, known, false);
+      const read = await hashContent(readPipelined(file, size), this.#watch(options));
+      expectContent(file.path, read.sha256, expected);
+      return this.#count(read.sha256, read.size, known, false);
     }
+    if (this.#vault.backend.keyFirst === true && options.reread !== true) {
+      const stored = await this.#putUnderKey(file, size, expected, this.#watch(options));
+      if (stored !== undefined) return stored;
+    }
+    return this.#stream(file.path, readPipelined(file, size), options);
+  }
+
+  /** What is not known to be there is staged while it is read. */
+  async #stream(
+    path: string,
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    options: PutFileOptions,
+  ): Promise<StoredObject> {
     const staged = await this.#staging.stage();
-    let sink: Sink | undefined;
     try {
-      const read = await this.#hashFile(file, size, options, (chunk) => {
-        const zstd = sink === undefined && this.#compression === 'auto' && sampleShrinks(chunk);
-        sink ??= zstd ? new ZstdSink(staged) : new RawSink(staged);
-        return sink.write(chunk);
-      });
-      sink ??= new RawSink(staged);
-      await sink.end();
-      const found = (await this.#find(read.name, read.size)) ?? this.#staging.object(read.name);
-      const form = found ?? sink.form(read.name);
-      if (found === undefined) this.#staging.addObject(staged, read.name, form);
+      const read = await storeContent(chunks, staged, this.#encoder, this.#watch(options));
+      expectContent(path, read.sha256, options.expectSha256);
+      const name = this.#vault.keyring.objectName(read.sha256);
+      const found = (await this.#find(read.sha256, read.size)) ?? this.#staging.object(name);
+      if (found === undefined) this.#staging.addObject(staged, { name, sha256: read.sha256 }, read.form);
       else await staged.discard();
       await this.#staging.flushWhenMuch();
-      return this.#count(read.name, read.size, form, found === undefined);
+      return this.#count(read.sha256, read.size, found ?? read.form, found === undefined);
     } catch (error) {
-      await sink?.abandon();
       await staged.discard();
       throw error;
     }
   }
 
-  /** Reads the file once; the caller's use of a chunk goes on while it is hashed and the next one is read. */
-  async #hashFile(
+  /**
+   * Reads the file twice, for its name and then for its bytes, so that they need not be kept until the name is known.
+   * Undefined when the file changed in between: then it is to be read once.
+   */
+  async #putUnderKey(
     file: SourceFile,
     size: number,
-    options: PutFileOptions,
-    use?: (chunk: Buffer) => Promise<void>,
-  ): Promise<{ name: string; size: number }> {
-    const digest = createHash('sha256');
-    let total = 0;
-    for await (const chunk of readPipelined(file, size)) {
-      this.#check(options.signal);
-      const using = use?.(chunk);
-      digest.update(chunk);
-      await using;
-      total += chunk.length;
-      options.onBytes?.(chunk.length);
+    expected: string | undefined,
+    watch: ReadWatch,
+  ): Promise<StoredObject | undefined> {
+    let encoding: Encoding | undefined;
+    const { sha256, size: length } = await hashContent(
+      readPipelined(file, size),
+      { check: watch.check },
+      async (chunk) => {
+        encoding ??= encodingFor(chunk, this.#encoder);
+      },
+    );
+    expectContent(file.path, sha256, expected);
+    const found = await this.#find(sha256, length);
+    if (found !== undefined) {
+      watch.onBytes?.(length);
+      return this.#count(sha256, length, found, false);
     }
-    const name = digest.digest('hex');
-    expectName(file.path, name, options.expectSha256);
-    return { name, size: total };
-  }
-
-  async #find(name: string, size: number, known?: StoredForm): Promise<StoredForm | undefined> {
-    const staged = this.#staging.object(name);
-    if (staged !== undefined) return staged;
-    const compression = this.#compression;
-    const options = known === undefined ? { compression } : { compression, known };
-    const published = await findObject(this.#backend, name, size, options);
-    if (published === 'damaged') this.#staging.replaceDamaged(name);
-    return published === 'damaged' ? undefined : published;
-  }
-
-  async #isGoodPiece(name: string, plain: Uint8Array): Promise<boolean> {
-    const kind: TreeKind = Buffer.from(plain.subarray(0, 24)).includes('"inventory"') ? 'inventory' : 'listing';
+    const name = this.#vault.keyring.objectName(sha256);
+    encoding ??= encodingFor(Buffer.alloc(0), this.#encoder);
+    const staged = await this.#staging.stage({ key: objectKey(name, encoding), size: length });
     try {
-      openPiece(await this.#backend.get(pieceKey(name)), { name, kind });
-      return true;
+      const read = await storeContent(readPipelined(file, length), staged, this.#encoder, watch);
+      const same = read.sha256 === sha256;
+      // Another call may have staged the same content meanwhile.
+      const other = this.#staging.object(name);
+      if (same && other === undefined) this.#staging.addObject(staged, { name, sha256 }, read.form);
+      else await staged.discard();
+      await this.#staging.flushWhenMuch();
+      return same ? this.#count(sha256, length, other ?? read.form, other === undefined) : undefined;
     } catch (error) {
-      if (error instanceof SkepError && error.code === 'object-damaged') return false;
+      await staged.discard();
       throw error;
     }
   }
 
-  #count(name: string, size: number, form: StoredForm, isNew: boolean): StoredObject {
+  async #find(sha256: string, size: number, hinted?: StoredForm): Promise<StoredForm | undefined> {
+    const name = this.#vault.keyring.objectName(sha256);
+    const staged = this.#staging.object(name);
+    if (staged !== undefined) return staged;
+    const known = hinted ?? this.#hints?.find(sha256, size);
+    const compressed = this.#encoder.compression !== 'off';
+    const options = known === undefined ? { compressed } : { compressed, known };
+    const published = await findObject(this.#vault, { name, sha256, size }, options);
+    if (published === 'damaged') this.#staging.replaceDamaged(name);
+    return published === 'damaged' ? undefined : published;
+  }
+
+  async #putPiece(kind: TreeKind, named: PieceName, plain: Uint8Array): Promise<StoredPiece> {
+    const key = pieceKey(named.name, named.encoding);
+    const found = this.#staging.piece(key) ?? (await this.#findPiece(kind, named, plain));
+    if (found !== undefined && found !== 'damaged') return found;
+    const compressed = compressPiece(plain);
+    const { recipients } = this.#encoder;
+    const bytes = recipients && named.encoding === 'zstd+age' ? await sealBytes(compressed, recipients) : compressed;
+    // Asked again after the wait: another call may have staged the same piece meanwhile.
+    const staged = this.#staging.piece(key);
+    if (staged !== undefined) return staged;
+    const stored: StoredPiece = { ...named, storedSize: bytes.length, storedSha256: hash('sha256', bytes) };
+    await this.#staging.addPiece(bytes, stored, found === 'damaged' ? 'replace' : 'fail');
+    return stored;
+  }
+
+  async #findPiece(kind: TreeKind, named: PieceName, plain: Uint8Array): Promise<StoredPiece | 'damaged' | undefined> {
+    const key = pieceKey(named.name, named.encoding);
+    const [storedSize] = await this.#vault.backend.sizes([key]);
+    if (storedSize === undefined) return undefined;
+    if (named.encoding === 'zstd+age') return { ...named, ...(await hashStored(this.#vault, key)) };
+    const compressed = compressPiece(plain);
+    const same = { ...named, storedSize, storedSha256: hash('sha256', compressed) };
+    if (storedSize === compressed.length) return same;
+    // Another version of zstd may have made other bytes of the same piece.
+    try {
+      await readPiece(this.#vault, { name: named.name, kind });
+      return same;
+    } catch (error) {
+      if (error instanceof SkepError && error.code === 'object-damaged') return 'damaged';
+      throw error;
+    }
+  }
+
+  /** Another writer published this first. */
+  async #adopt({ key, object, form }: Pending): Promise<void> {
+    if (object === undefined) {
+      if (isSealed(form.encoding)) this.#others.set(key, { ...form, ...(await hashStored(this.#vault, key)) });
+      return;
+    }
+    this.totals.newObjects--;
+    this.totals.newBytes -= form.storedSize;
+    if (form.encoding === 'raw') return;
+    const theirs = await inspectStored(this.#vault, object.name, form.encoding);
+    if (theirs === undefined) throw new SkepError('object-damaged', `object ${object.name} is damaged as it is stored`);
+    this.#others.set(key, theirs);
+    this.#hints?.correct(object.sha256, theirs);
+  }
+
+  #count(sha256: string, size: number, form: StoredForm, isNew: boolean): StoredObject {
     this.totals.objects++;
     this.totals.bytes += size;
     if (isNew) {
@@ -197,7 +287,11 @@ export class BatchObjectWriter implements ObjectWriter {
       this.totals.newBytes += form.storedSize;
     }
     const { encoding, storedSize, storedSha256 } = form;
-    return { name, size, encoding, storedSize, storedSha256, isNew };
+    return { name: this.#vault.keyring.objectName(sha256), sha256, size, encoding, storedSize, storedSha256, isNew };
+  }
+
+  #watch(options: PutFileOptions): ReadWatch {
+    return { check: () => this.#check(options.signal), onBytes: options.onBytes };
   }
 
   #check(signal?: AbortSignal): void {
@@ -206,9 +300,14 @@ export class BatchObjectWriter implements ObjectWriter {
   }
 }
 
-function expectName(path: string, name: string, expected: string | undefined): void {
-  if (expected === undefined || expected === name) return;
-  const context = { path, expected, found: name };
+/** A content in memory as a large file is read: all of it at once would need room for its stored form too. */
+function* slices(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += SLICE) yield bytes.subarray(at, at + SLICE);
+}
+
+function expectContent(path: string, sha256: string, expected: string | undefined): void {
+  if (expected === undefined || expected === sha256) return;
+  const context = { path, expected, found: sha256 };
   const hint = 'The file is damaged on the node: `skep check` lists such files; put it back from an older backup.';
   throw new SkepError('object-damaged', `the content of ${path} is not the one that was expected`, { context, hint });
 }

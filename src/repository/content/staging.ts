@@ -1,11 +1,25 @@
 import { SkepError, toSkepError } from '../../errors.ts';
 import type { Backend, Batch, ConflictPolicy, Staged } from '../backend/backend.ts';
-import { objectKey } from '../format/names.ts';
-import type { StoredForm } from './compress.ts';
+import { objectKey, pieceKey } from '../format/names.ts';
+import type { StoredForm, StoredPiece } from '../types.ts';
 
 /** What is staged is published from here on, so that staging is bounded and a killed run has lost little. */
 const FLUSH_KEYS = 16_384;
 const FLUSH_BYTES = 2 * 1024 ** 3;
+
+/** The name of an object, and what it is made of. */
+interface ObjectIdentity {
+  name: string;
+  sha256: string;
+}
+
+/** What is staged for a key. */
+export interface Pending {
+  key: string;
+  /** Absent for a piece. */
+  object?: ObjectIdentity;
+  form: StoredForm;
+}
 
 /** What one writer has staged and not yet published, and whether the writer may still be used. */
 export class Staging {
@@ -13,17 +27,17 @@ export class Staging {
   /** Objects that are staged or being published, by name. */
   readonly #objects = new Map<string, StoredForm>();
   /** Pieces likewise, by key. */
-  readonly #pieces = new Set<string>();
+  readonly #pieces = new Map<string, StoredPiece>();
   readonly #damaged = new Set<string>();
   /** What the next flush publishes. */
-  #next: { key: string; object?: string }[] = [];
+  #next: Pending[] = [];
   #nextBytes = 0;
   #flushing: Promise<void> = Promise.resolve();
   #ended: SkepError | undefined;
-  /** Called with what another writer published first. */
-  readonly #onLost: (form: StoredForm) => void;
+  readonly #onLost: (lost: Pending) => Promise<void>;
 
-  constructor(backend: Backend, prefix: string, onLost: (form: StoredForm) => void) {
+  /** `onLost` is called with what another writer published first, under a name that says nothing of its size. */
+  constructor(backend: Backend, prefix: string, onLost: (lost: Pending) => Promise<void>) {
     this.#batch = backend.openBatch(prefix);
     this.#onLost = onLost;
   }
@@ -36,37 +50,40 @@ export class Staging {
     return this.#objects.get(name);
   }
 
-  /** The published compressed form of this object was read and is not its content. */
+  /** What is published of this object is not its content. */
   replaceDamaged(name: string): void {
     this.#damaged.add(name);
   }
 
-  hasPiece(key: string): boolean {
-    return this.#pieces.has(key);
+  piece(key: string): StoredPiece | undefined {
+    return this.#pieces.get(key);
   }
 
-  stage(): Promise<Staged> {
-    return this.#guard(() => this.#batch.stage());
+  /** See `Batch.stage`. */
+  stage(to?: { key: string; size: number }): Promise<Staged> {
+    return this.#guard(() => this.#batch.stage(to));
   }
 
   /** An object in memory. It counts as staged from the call on. */
-  async addBytes(bytes: Uint8Array, name: string, form: StoredForm): Promise<void> {
-    this.#objects.set(name, form);
-    this.addObject(await this.#guard(() => this.#batch.stageBytes(bytes)), name, form);
+  async addBytes(bytes: Uint8Array, object: ObjectIdentity, form: StoredForm): Promise<void> {
+    this.#objects.set(object.name, form);
+    this.addObject(await this.#guard(() => this.#batch.stageBytes(bytes)), object, form);
     await this.flushWhenMuch();
   }
 
   /** `staged` belongs to the staging from here on. */
-  addObject(staged: Staged, name: string, form: StoredForm): void {
+  addObject(staged: Staged, object: ObjectIdentity, form: StoredForm): void {
+    const { name } = object;
     this.#objects.set(name, form);
-    // Raw bytes of another size are damage for sure; compressed ones may differ and still be good.
+    // Raw bytes of another size are damage for sure; others may differ and still be good.
     const onConflict = form.encoding === 'raw' || this.#damaged.has(name) ? 'replace' : 'fail';
-    this.#add(staged, { key: objectKey(name, form.encoding), object: name }, onConflict);
+    this.#add(staged, { key: objectKey(name, form.encoding), object, form }, onConflict);
   }
 
-  async addPiece(bytes: Uint8Array, key: string, onConflict: ConflictPolicy): Promise<void> {
-    this.#pieces.add(key);
-    this.#add(await this.#guard(() => this.#batch.stageBytes(bytes)), { key }, onConflict);
+  async addPiece(bytes: Uint8Array, piece: StoredPiece, onConflict: ConflictPolicy): Promise<void> {
+    const key = pieceKey(piece.name, piece.encoding);
+    this.#pieces.set(key, piece);
+    this.#add(await this.#guard(() => this.#batch.stageBytes(bytes)), { key, form: piece }, onConflict);
     await this.flushWhenMuch();
   }
 
@@ -95,7 +112,7 @@ export class Staging {
     await this.#batch.close().catch(() => undefined);
   }
 
-  #add(staged: Staged, item: { key: string; object?: string }, onConflict: ConflictPolicy): void {
+  #add(staged: Staged, item: Pending, onConflict: ConflictPolicy): void {
     this.#batch.add(staged, item.key, onConflict);
     this.#next.push(item);
     this.#nextBytes += staged.size;
@@ -107,12 +124,10 @@ export class Staging {
     this.#next = [];
     this.#nextBytes = 0;
     const existed = await this.#guard(() => this.#batch.flush());
-    for (const { key, object } of items) {
-      if (object === undefined) this.#pieces.delete(key);
-      else {
-        if (existed.has(key)) this.#onLost(this.#objects.get(object) as StoredForm);
-        this.#objects.delete(object);
-      }
+    for (const item of items) {
+      if (existed.has(item.key)) await this.#guard(() => this.#onLost(item));
+      if (item.object === undefined) this.#pieces.delete(item.key);
+      else this.#objects.delete(item.object.name);
     }
   }
 

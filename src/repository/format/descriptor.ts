@@ -4,12 +4,15 @@ import { SkepError } from '../../errors.ts';
 /** The version that this skep writes, and the only one that it reads. */
 export const REPOSITORY_FORMAT = 1;
 
+/** `sealed`: contents, listings and details are encrypted, names are keyed. */
+const FEATURES: readonly string[] = ['sealed'];
+
 const descriptorSchema = z.object({
   format: z.literal(REPOSITORY_FORMAT),
   id: z.string().regex(/^[0-9a-f]{32}$/),
   createdAt: z.iso.datetime(),
   cluster: z.strictObject({ name: z.string().min(1), id: z.string().min(1) }),
-  /** What a reader must know beside the format; this skep knows none. */
+  /** What a reader must know beside the format: see `FEATURES`. */
   features: z.array(z.string()),
 });
 
@@ -31,8 +34,9 @@ export function decodeDescriptor(bytes: Uint8Array): Descriptor {
   }
   const parsed = descriptorSchema.safeParse(json);
   if (!parsed.success) throw damaged(z.prettifyError(parsed.error));
-  if (parsed.data.features.length > 0) {
-    const features = parsed.data.features.join(', ');
+  const unknown = parsed.data.features.filter((feature) => !FEATURES.includes(feature));
+  if (unknown.length > 0) {
+    const features = unknown.join(', ');
     throw new SkepError('repository-unsupported', `the repository uses features that are not known here: ${features}`);
   }
   return parsed.data;

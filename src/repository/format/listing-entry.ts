@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SkepError } from '../../errors.ts';
-import { NAME_PATTERN } from './names.ts';
+import { type Encoding, NAME_PATTERN } from './names.ts';
 
 /** A file of a listing. `path` is relative, with `/`, in UTF-8. */
 export interface FileEntry {
@@ -12,8 +12,10 @@ export interface FileEntry {
   mtimeMs?: number;
   /** Permission bits, e.g. 0o640. */
   mode?: number;
+  /** SHA-256 of the content; only where the object is named otherwise, in a sealed repository. */
+  sha256?: string;
   /** Only where the object is not raw. */
-  stored?: { encoding: 'zstd'; size: number; sha256: string };
+  stored?: { encoding: Exclude<Encoding, 'raw'>; size: number; sha256: string };
   linkTo?: undefined;
 }
 
@@ -36,12 +38,25 @@ const path = z.string().refine(isSafePath, 'not a relative path');
 /** The entry of a file whose content was put into the repository. */
 export function fileEntry(
   path: string,
-  stored: { name: string; size: number; encoding: 'raw' | 'zstd'; storedSize: number; storedSha256: string },
+  stored: {
+    name: string;
+    sha256: string;
+    size: number;
+    encoding: Encoding;
+    storedSize: number;
+    storedSha256: string;
+  },
   attributes: { mtimeMs?: number; mode?: number } = {},
 ): FileEntry {
   const entry: FileEntry = { path, size: stored.size, object: stored.name, ...attributes };
+  if (stored.sha256 !== stored.name) entry.sha256 = stored.sha256;
   if (stored.encoding === 'raw') return entry;
   return { ...entry, stored: { encoding: stored.encoding, size: stored.storedSize, sha256: stored.storedSha256 } };
+}
+
+/** SHA-256 of the content of a file. */
+export function contentHash(file: FileEntry): string {
+  return file.sha256 ?? file.object;
 }
 
 /** Members are single letters, since a million lines are usual. */
@@ -51,6 +66,8 @@ const fileLine = z.strictObject({
   o: name,
   t: z.number().optional(),
   m: z.number().int().min(0).max(0o7777).optional(),
+  h: name.optional(),
+  e: z.enum(['zstd', 'age', 'zstd+age']).optional(),
   z: z.tuple([count, name]).optional(),
 });
 const linkLine = z.strictObject({ p: path, l: z.string().min(1), t: z.number().optional() });
@@ -76,9 +93,11 @@ export function decodeListingEntry(line: unknown): ListingEntry | undefined {
   }
   const parsed = fileLine.safeParse(line);
   if (!parsed.success) return undefined;
-  const { p, s, o, t, m, z: stored } = parsed.data;
+  const { p, s, o, t, m, h, e: encoding, z: stored } = parsed.data;
+  if ((encoding === undefined) !== (stored === undefined)) return undefined;
   const entry: FileEntry = { path: p, size: s, object: o, ...optional('mtimeMs', t), ...optional('mode', m) };
-  if (stored !== undefined) entry.stored = { encoding: 'zstd', size: stored[0], sha256: stored[1] };
+  if (h !== undefined) entry.sha256 = h;
+  if (encoding !== undefined && stored !== undefined) entry.stored = { encoding, size: stored[0], sha256: stored[1] };
   return entry;
 }
 
@@ -90,8 +109,8 @@ export function isSafePath(value: string): boolean {
 
 function toLine(entry: ListingEntry): Record<string, unknown> {
   if (entry.linkTo !== undefined) return { p: entry.path, l: entry.linkTo, t: entry.mtimeMs };
-  const { path: p, size: s, object: o, mtimeMs: t, mode: m, stored } = entry;
-  return { p, s, o, t, m, ...(stored === undefined ? {} : { z: [stored.size, stored.sha256] }) };
+  const { path: p, size: s, object: o, mtimeMs: t, mode: m, sha256: h, stored } = entry;
+  return { p, s, o, t, m, h, ...(stored === undefined ? {} : { e: stored.encoding, z: [stored.size, stored.sha256] }) };
 }
 
 function decodable(line: Record<string, unknown>): boolean {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** A SHA-256 in hex: the name of an object or of a listing piece. */
+/** 32 bytes in hex: the name of an object or of a piece, or a SHA-256. */
 export const NAME_PATTERN = /^[0-9a-f]{64}$/;
 
 /** `20261122T223755Z-1a2b3c4d5e6f`: sorts by time; names a backup and the run that made it. */
@@ -11,19 +11,43 @@ export const COMPONENT_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 export const DESCRIPTOR_KEY = 'skep.json';
 
+/** Bytes that nobody reads: a prune on a full disk deletes them first. */
+export const BALLAST_KEY = 'ballast';
+
 /** A fresh id for a backup and its run. */
 export function newBackupId(now: Date = new Date()): string {
   const stamp = now.toISOString().replace(/[-:]/g, '').replace(/\.\d+/, '');
   return `${stamp}-${randomBytes(6).toString('hex')}`;
 }
 
-export function objectKey(name: string, encoding: 'raw' | 'zstd'): string {
-  return `objects/${name.slice(0, 2)}/${name}${encoding === 'zstd' ? '.zst' : ''}`;
+/** How the end of an object's key tells its encoding; in the order in which the keys of one object sort. */
+const SUFFIXES = { raw: '', age: '.age', zstd: '.zst', 'zstd+age': '.zst.age' } as const;
+
+/** How stored bytes are made of a content: as it is, compressed, sealed, or compressed and then sealed. */
+export type Encoding = keyof typeof SUFFIXES;
+
+export const ENCODINGS = Object.keys(SUFFIXES) as Encoding[];
+
+/** The encodings of a repository: all of a sealed one's are sealed, none of another's. */
+export function encodingsOf(sealed: boolean): readonly [plain: Encoding, compressed: Encoding] {
+  return sealed ? ['age', 'zstd+age'] : ['raw', 'zstd'];
 }
 
-/** Pieces of listings and inventories are always zstd. */
-export function pieceKey(name: string): string {
-  return `listings/${name.slice(0, 2)}/${name}.zst`;
+export function isCompressed(encoding: Encoding): boolean {
+  return encoding.startsWith('zstd');
+}
+
+export function isSealed(encoding: Encoding): boolean {
+  return encoding.endsWith('age');
+}
+
+export function objectKey(name: string, encoding: Encoding): string {
+  return `objects/${name.slice(0, 2)}/${name}${SUFFIXES[encoding]}`;
+}
+
+/** Pieces of trees are always compressed; those of listings are sealed in a sealed repository. */
+export function pieceKey(name: string, encoding: 'zstd' | 'zstd+age'): string {
+  return `listings/${name.slice(0, 2)}/${name}${SUFFIXES[encoding]}`;
 }
 
 export function manifestKey(id: string): string {
@@ -33,6 +57,11 @@ export function manifestKey(id: string): string {
 /** A second copy, written after the first: tells a lost manifest from one that never was, and can replace it. */
 export function manifestCopyKey(id: string): string {
   return `backups/${id}/manifest.copy.json`;
+}
+
+/** A file beside the manifest. */
+export function companionKey(id: string, file: string): string {
+  return `backups/${id}/${file}`;
 }
 
 export function runLogKey(run: string): string {
@@ -45,6 +74,16 @@ export function leaseKey(id: string): string {
 
 export function revocationKey(id: string): string {
   return `leases/${id}.revoked`;
+}
+
+/** Decides once for all whether a sweep may remove anything: created by the sweep, or by who stops it before. */
+export function sweepKey(id: string): string {
+  return `leases/${id}.sweep`;
+}
+
+/** Asks a sweep to stop, on a storage without bins. */
+export function stopKey(id: string): string {
+  return `leases/${id}.stop`;
 }
 
 export function incomingPrefix(run: string, writer?: string): string {

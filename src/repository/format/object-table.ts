@@ -1,11 +1,16 @@
 import type { InventoryEntry } from './inventory-entry.ts';
+import { ENCODINGS, type Encoding } from './names.ts';
 
-/** name 32 · encoding 1 · stored size 6 · SHA-256 of the stored bytes 32; rows sort as bytes. */
+/** name 32 · kind and encoding 1 · stored size 6 · SHA-256 of the stored bytes 32; of one kind, rows sort as bytes. */
 const ROW = 71;
 const KEY = 33;
 const ROWS_PER_CHUNK = 8192;
+/** In the byte of the encoding. */
+const OBJECT = 0x80;
+/** By kind and the first two bytes of the name. */
+const BUCKETS = 2 * 65_536;
 
-/** Distinct objects in little memory: 71 bytes each, outside the JavaScript heap. */
+/** Distinct objects and pieces in little memory: 71 bytes each, outside the JavaScript heap. */
 export class ObjectTable {
   #chunks: Buffer[] = [];
   #rows = 0;
@@ -14,14 +19,14 @@ export class ObjectTable {
     const at = (this.#rows % ROWS_PER_CHUNK) * ROW;
     if (at === 0) this.#chunks.push(Buffer.allocUnsafe(ROWS_PER_CHUNK * ROW));
     const chunk = this.#chunks[this.#chunks.length - 1] as Buffer;
-    chunk.write(entry.object, at, 'hex');
-    chunk[at + 32] = entry.encoding === 'raw' ? 0 : 1;
+    chunk.write(entry.name, at, 'hex');
+    chunk[at + 32] = ENCODINGS.indexOf(entry.encoding) | (entry.kind === 'object' ? OBJECT : 0);
     chunk.writeUIntBE(entry.storedSize, at + KEY, 6);
     chunk.write(entry.storedSha256, at + KEY + 6, 'hex');
     this.#rows++;
   }
 
-  /** Sorted by name, then encoding; equal rows once. Two rows of one object that differ both come. */
+  /** Sorted by their keys; equal rows once. Two rows of one key that differ both come. */
   *sorted(): Generator<InventoryEntry> {
     let previous: number | undefined;
     for (const bucket of this.#buckets()) {
@@ -33,21 +38,23 @@ export class ObjectTable {
     }
   }
 
-  /** Rows by the first two bytes of their names: a counting sort, so that the real sorts are small. */
+  /** A counting sort, so that the real sorts are small. */
   *#buckets(): Generator<number[]> {
-    const ends = new Uint32Array(65_537);
+    const ends = new Uint32Array(BUCKETS + 1);
     for (let row = 0; row < this.#rows; row++) ends[this.#bucket(row) + 1]!++;
-    for (let b = 1; b <= 65_536; b++) ends[b]! += ends[b - 1]!;
-    const starts = ends.slice(0, 65_536);
+    for (let b = 1; b <= BUCKETS; b++) ends[b]! += ends[b - 1]!;
+    const starts = ends.slice(0, BUCKETS);
     const order = new Uint32Array(this.#rows);
     for (let row = 0; row < this.#rows; row++) order[starts[this.#bucket(row)]!++] = row;
-    for (let b = 0; b < 65_536; b++) {
+    for (let b = 0; b < BUCKETS; b++) {
       if (ends[b]! < ends[b + 1]!) yield Array.from(order.subarray(ends[b], ends[b + 1]));
     }
   }
 
   #bucket(row: number): number {
-    return this.#chunk(row).readUInt16BE((row % ROWS_PER_CHUNK) * ROW);
+    const at = (row % ROWS_PER_CHUNK) * ROW;
+    const chunk = this.#chunk(row);
+    return chunk.readUInt16BE(at) + ((chunk[at + 32] as number) & OBJECT ? 65_536 : 0);
   }
 
   #compare(a: number, b: number): number {
@@ -59,9 +66,11 @@ export class ObjectTable {
   #read(row: number): InventoryEntry {
     const at = (row % ROWS_PER_CHUNK) * ROW;
     const chunk = this.#chunk(row);
+    const form = chunk[at + 32] as number;
     return {
-      object: chunk.toString('hex', at, at + 32),
-      encoding: chunk[at + 32] === 0 ? 'raw' : 'zstd',
+      kind: form & OBJECT ? 'object' : 'piece',
+      name: chunk.toString('hex', at, at + 32),
+      encoding: ENCODINGS[form & ~OBJECT] as Encoding,
       storedSize: chunk.readUIntBE(at + KEY, 6),
       storedSha256: chunk.toString('hex', at + KEY + 6, at + ROW),
     };

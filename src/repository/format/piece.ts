@@ -24,7 +24,7 @@ export interface Piece {
 }
 
 /** The longest line (a path of 4,096 bytes, escaped, and a link target) keeps a piece well below this. */
-const MAX_PLAIN = 256 << 10;
+export const MAX_PLAIN_PIECE = 256 << 10;
 
 const header = z.strictObject({ skep: z.enum(['listing', 'inventory']), level: z.number().int().min(0).max(16) });
 const childLine = z.strictObject({
@@ -33,24 +33,32 @@ const childLine = z.strictObject({
   n: z.number().int().positive(),
 });
 
-/** Plain bytes: a header line and one JSON object a line. The name of the piece is their SHA-256. */
+/** Plain bytes: a header line and one JSON object a line. */
 export function encodePiece(kind: TreeKind, level: number, lines: readonly string[]): Buffer {
   return Buffer.from(`{"skep":"${kind}","level":${level}}\n${lines.map((line) => `${line}\n`).join('')}`);
 }
 
-export function pieceName(plain: Uint8Array): string {
+/** The name of a piece is made of this. */
+export function pieceHash(plain: Uint8Array): string {
   return hash('sha256', plain);
 }
 
-/** The stored form. */
+/** The stored form, before it is sealed. */
 export function compressPiece(plain: Uint8Array): Buffer {
   return zstdCompressSync(plain);
 }
 
-/** Checks and opens a stored piece. `object-damaged` when it is not the piece of that name and kind. */
-export function openPiece(stored: Uint8Array, expected: { name: string; kind: TreeKind; level?: number }): Piece {
-  const plain = decompress(stored, expected.name);
-  if (pieceName(plain) !== expected.name) throw damaged(expected.name, 'its hash differs');
+/**
+ * Checks and opens a compressed piece. `object-damaged` when it is not the piece of that name and kind; `nameOf` gives the
+ * name for the hash of the plain bytes, the hash itself when absent.
+ */
+export function openPiece(
+  compressed: Uint8Array,
+  expected: { name: string; kind: TreeKind; level?: number; nameOf?: (sha256: string) => string },
+): Piece {
+  const plain = decompress(compressed, expected.name);
+  const sha256 = pieceHash(plain);
+  if ((expected.nameOf?.(sha256) ?? sha256) !== expected.name) throw damaged(expected.name, 'its hash differs');
   const text = plain.toString('utf8');
   if (!text.endsWith('\n')) throw damaged(expected.name, 'its last line is cut');
   const lines = text
@@ -78,7 +86,7 @@ export function decodeChildRef(line: unknown): ChildRef | undefined {
 
 function decompress(stored: Uint8Array, name: string): Buffer {
   try {
-    return zstdDecompressSync(stored, { maxOutputLength: MAX_PLAIN });
+    return zstdDecompressSync(stored, { maxOutputLength: MAX_PLAIN_PIECE });
   } catch (cause) {
     throw damaged(name, 'it cannot be decompressed', cause);
   }

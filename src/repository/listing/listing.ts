@@ -1,4 +1,3 @@
-import type { Backend } from '../backend/backend.ts';
 import { throwIfCancelled } from '../content/cancel.ts';
 import {
   decodeInventoryEntry,
@@ -7,9 +6,11 @@ import {
   inventoryKey,
   type InventoryEntry,
 } from '../format/inventory-entry.ts';
-import { decodeListingEntry, encodeListingEntry, type ListingEntry } from '../format/listing-entry.ts';
+import { decodeListingEntry, encodeListingEntry, type FileEntry, type ListingEntry } from '../format/listing-entry.ts';
+import { objectKey, pieceKey } from '../format/names.ts';
 import { ObjectTable } from '../format/object-table.ts';
-import type { ListingRef, ObjectWriter } from '../types.ts';
+import type { Vault } from '../sealing/keyring.ts';
+import type { ListingRef, ObjectWriter, StoredPiece } from '../types.ts';
 import { readTree } from './tree-reader.ts';
 import { TreeWriter } from './tree-writer.ts';
 
@@ -19,37 +20,60 @@ export async function writeListing(
   writer: ObjectWriter,
   options: { signal?: AbortSignal } = {},
 ): Promise<ListingRef> {
-  const tree = new TreeWriter('listing', writer);
-  const objects = new ObjectTable();
+  // The first flush tells which contents another writer has published meanwhile, in a form of its own.
+  await writer.flush();
+  const pieces: StoredPiece[] = [];
+  const tree = new TreeWriter('listing', writer, (piece) => pieces.push(piece));
+  const needed = new ObjectTable();
   let files = 0;
   let bytes = 0;
   for await (const entry of entries) {
     throwIfCancelled(options.signal);
-    await tree.add(entry.path, encodeListingEntry(entry));
-    if (entry.linkTo !== undefined) continue;
-    objects.add(inventoryEntryOf(entry));
-    files++;
-    bytes += entry.size;
+    if (entry.linkTo === undefined) {
+      const file = asPublished(entry, writer);
+      await tree.add(file.path, encodeListingEntry(file));
+      needed.add(inventoryEntryOf(file));
+      files++;
+      bytes += file.size;
+    } else await tree.add(entry.path, encodeListingEntry(entry));
   }
   const root = await tree.finish();
-  const inventory = await writeInventory(objects, writer);
-  // One group for contents and pieces: bytes reach the disk before any name, names before a manifest.
+  if (pieces.some((piece) => piece.encoding === 'zstd+age')) await addPieces(pieces, needed, writer);
+  const inventory = await writeInventory(needed, writer);
   await writer.flush();
   return { root, inventory, files, bytes };
 }
 
-async function writeInventory(objects: ObjectTable, writer: ObjectWriter): Promise<string> {
+/** Nobody finds sealed pieces without a key: the inventory names them. */
+async function addPieces(pieces: readonly StoredPiece[], needed: ObjectTable, writer: ObjectWriter): Promise<void> {
+  await writer.flush();
+  for (const piece of pieces) {
+    const { name, encoding } = piece;
+    const { storedSize, storedSha256 } = writer.formOf(pieceKey(name, encoding)) ?? piece;
+    needed.add({ kind: 'piece', name, encoding, storedSize, storedSha256 });
+  }
+}
+
+/** With the form in which its content was published, where another writer was first. */
+export function asPublished(entry: FileEntry, writer: ObjectWriter): FileEntry {
+  const { stored } = entry;
+  const form = stored && writer.formOf(objectKey(entry.object, stored.encoding));
+  if (stored === undefined || form === undefined) return entry;
+  return { ...entry, stored: { encoding: stored.encoding, size: form.storedSize, sha256: form.storedSha256 } };
+}
+
+async function writeInventory(needed: ObjectTable, writer: ObjectWriter): Promise<string> {
   const tree = new TreeWriter('inventory', writer);
-  for (const entry of objects.sorted()) await tree.add(inventoryKey(entry), encodeInventoryEntry(entry));
+  for (const entry of needed.sorted()) await tree.add(inventoryKey(entry), encodeInventoryEntry(entry));
   return tree.finish();
 }
 
 /** Entries in order. Errors: `object-missing`, `object-damaged`. */
-export function readListing(backend: Backend, root: string): AsyncGenerator<ListingEntry> {
-  return readTree(backend, 'listing', root, decodeListingEntry, (entry) => entry.path);
+export function readListing(vault: Vault, root: string): AsyncGenerator<ListingEntry> {
+  return readTree(vault, 'listing', root, decodeListingEntry, (entry) => entry.path);
 }
 
-/** Every object of an inventory in order. Errors: `object-missing`, `object-damaged`. */
-export function readInventory(backend: Backend, root: string): AsyncGenerator<InventoryEntry> {
-  return readTree(backend, 'inventory', root, decodeInventoryEntry, inventoryKey);
+/** Every entry of an inventory in order. Errors: `object-missing`, `object-damaged`. */
+export function readInventory(vault: Vault, root: string): AsyncGenerator<InventoryEntry> {
+  return readTree(vault, 'inventory', root, decodeInventoryEntry, inventoryKey);
 }

@@ -1,15 +1,29 @@
 import { SkepError } from '../../errors.ts';
-import type { Backend } from '../backend/backend.ts';
 import { pieceKey } from '../format/names.ts';
 import { compareBytewise } from '../format/order.ts';
 import { decodeChildRef, openPiece, type ChildRef, type Piece, type TreeKind } from '../format/piece.ts';
+import type { Keyring, Vault } from '../sealing/keyring.ts';
+import { openSealedBytes } from '../sealing/open.ts';
 
-/** Reads and checks one piece. Errors: `object-missing`, `object-damaged`. */
+/** Reads and checks one piece. Errors: `object-missing`, `object-damaged`, `key-missing`. */
 export async function readPiece(
-  backend: Backend,
+  { backend, keyring }: Vault,
   expected: { name: string; kind: TreeKind; level?: number },
 ): Promise<Piece> {
-  return openPiece(await backend.get(pieceKey(expected.name)), expected);
+  const { name, kind } = expected;
+  const encoding = keyring.pieceEncoding(kind);
+  const stored = await backend.get(pieceKey(name, encoding));
+  const compressed = encoding === 'zstd+age' ? await openSealedPiece(stored, name, keyring) : stored;
+  return openPiece(compressed, { ...expected, nameOf: (sha256) => keyring.pieceName(kind, sha256) });
+}
+
+async function openSealedPiece(stored: Buffer, name: string, keyring: Keyring): Promise<Buffer> {
+  try {
+    return await openSealedBytes(stored, keyring.identities);
+  } catch (error) {
+    if (error instanceof SkepError && error.code === 'object-damaged') throw damagedPiece(name, error.message);
+    throw error;
+  }
 }
 
 /** The references of a piece above the leaves. */
@@ -22,10 +36,10 @@ export function childRefs(piece: Piece, name: string): ChildRef[] {
 }
 
 /** The lines of the leaves, leaf by leaf, in order. */
-async function* readLeaves(backend: Backend, kind: TreeKind, root: string, level?: number): AsyncGenerator<Leaf> {
-  const piece = await readPiece(backend, { name: root, kind, ...(level === undefined ? {} : { level }) });
+export async function* readLeaves(vault: Vault, kind: TreeKind, root: string, level?: number): AsyncGenerator<Leaf> {
+  const piece = await readPiece(vault, { name: root, kind, ...(level === undefined ? {} : { level }) });
   if (piece.level === 0) yield { name: root, lines: piece.lines };
-  else for (const ref of childRefs(piece, root)) yield* readLeaves(backend, kind, ref.child, piece.level - 1);
+  else for (const ref of childRefs(piece, root)) yield* readLeaves(vault, kind, ref.child, piece.level - 1);
 }
 
 interface Leaf {
@@ -33,16 +47,33 @@ interface Leaf {
   lines: unknown[];
 }
 
+/** Names of all pieces of a tree; the leaves are not read. What lies below a piece in `seen` does not come again. */
+export async function* pieceNames(
+  vault: Vault,
+  kind: TreeKind,
+  name: string,
+  seen: Set<string> = new Set(),
+  level?: number,
+): AsyncGenerator<string> {
+  if (seen.has(name)) return;
+  seen.add(name);
+  yield name;
+  if (level === 0) return;
+  const piece = await readPiece(vault, { name, kind, ...(level === undefined ? {} : { level }) });
+  if (piece.level === 0) return;
+  for (const { child } of childRefs(piece, name)) yield* pieceNames(vault, kind, child, seen, piece.level - 1);
+}
+
 /** Decoded entries of a whole tree; their keys are checked to ascend. */
 export async function* readTree<T>(
-  backend: Backend,
+  vault: Vault,
   kind: TreeKind,
   root: string,
   decode: (line: unknown) => T | undefined,
   keyOf: (entry: T) => string,
 ): AsyncGenerator<T> {
   let last: string | undefined;
-  for await (const leaf of readLeaves(backend, kind, root)) {
+  for await (const leaf of readLeaves(vault, kind, root)) {
     for (const line of leaf.lines) {
       const entry = decode(line);
       if (entry === undefined) throw damagedPiece(leaf.name, 'an entry cannot be read');
@@ -55,6 +86,6 @@ export async function* readTree<T>(
   }
 }
 
-function damagedPiece(name: string, why: string): SkepError {
+export function damagedPiece(name: string, why: string): SkepError {
   return new SkepError('object-damaged', `piece ${name} is damaged: ${why}`, { context: { piece: name } });
 }

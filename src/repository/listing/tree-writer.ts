@@ -1,8 +1,8 @@
 import { SkepError } from '../../errors.ts';
 import { PieceCutter } from '../format/cutter.ts';
 import { compareBytewise } from '../format/order.ts';
-import { encodeChildRef, encodePiece, pieceName, type TreeKind } from '../format/piece.ts';
-import type { ObjectWriter } from '../types.ts';
+import { type ChildRef, encodeChildRef, encodePiece, type TreeKind } from '../format/piece.ts';
+import type { ObjectWriter, StoredPiece } from '../types.ts';
 
 /** Pieces that may be on their way to the storage at once. */
 const IN_FLIGHT = 16;
@@ -22,13 +22,16 @@ export class TreeWriter {
   readonly #writer: ObjectWriter;
   readonly #levels: Level[] = [];
   readonly #inFlight = new Set<Promise<void>>();
+  readonly #onPiece: (piece: StoredPiece) => void;
   #failure: { error: unknown } | undefined;
   #lastKey: string | undefined;
   #lastPiece = '';
 
-  constructor(kind: TreeKind, writer: ObjectWriter) {
+  /** `onPiece` gets each piece when it has been put. */
+  constructor(kind: TreeKind, writer: ObjectWriter, onPiece: (piece: StoredPiece) => void = () => {}) {
     this.#kind = kind;
     this.#writer = writer;
+    this.#onPiece = onPiece;
   }
 
   /** Keys must ascend bytewise. */
@@ -40,9 +43,24 @@ export class TreeWriter {
     if (this.#push(0, key, key, line, 1) && this.#inFlight.size >= IN_FLIGHT) await Promise.race(this.#inFlight);
   }
 
+  /**
+   * Takes over a piece of an older tree with all that is below it. False when it does not begin where a piece of this tree
+   * would. Not for the last piece of a level, which ends where its tree ended and not where a piece does.
+   */
+  take(index: number, ref: ChildRef): boolean {
+    for (let below = 0; below <= index; below++) if (!this.#level(below).cutter.isEmpty) return false;
+    // A piece that is not the last of its level has two lines at least: levels below it are not a single piece.
+    for (let below = 0; below < index; below++) this.#level(below).pieces += 2;
+    this.#level(index).pieces++;
+    this.#lastKey = ref.first;
+    this.#lastPiece = ref.child;
+    this.#push(index + 1, ref.child, ref.first, encodeChildRef(ref), ref.entries);
+    return true;
+  }
+
   /** The name of the root, after every piece has been put. */
   async finish(): Promise<string> {
-    if (this.#levels.length === 0) this.#cut(0, []);
+    if (this.#lastPiece === '' && (this.#levels[0]?.cutter.isEmpty ?? true)) this.#cut(0, []);
     for (let level = 0; level < this.#levels.length; level++) {
       const { cutter } = this.#levels[level] as Level;
       if (!cutter.isEmpty) this.#cut(level, cutter.take());
@@ -54,9 +72,13 @@ export class TreeWriter {
     return this.#lastPiece;
   }
 
+  #level(index: number): Level {
+    return (this.#levels[index] ??= { cutter: new PieceCutter(), first: undefined, entries: 0, pieces: 0 });
+  }
+
   /** True when a piece was cut. `cutKey` decides about the cut, `first` is the sort key. */
   #push(index: number, cutKey: string, first: string, line: string, entries: number): boolean {
-    const level = (this.#levels[index] ??= { cutter: new PieceCutter(), first: undefined, entries: 0, pieces: 0 });
+    const level = this.#level(index);
     level.first ??= first;
     level.entries += entries;
     const lines = level.cutter.add(cutKey, line);
@@ -66,11 +88,9 @@ export class TreeWriter {
   }
 
   #cut(index: number, lines: string[]): void {
-    const plain = encodePiece(this.#kind, index, lines);
-    const name = pieceName(plain);
+    const name = this.#put(encodePiece(this.#kind, index, lines));
     this.#lastPiece = name;
-    this.#put(name, plain);
-    const level = (this.#levels[index] ??= { cutter: new PieceCutter(), first: undefined, entries: 0, pieces: 0 });
+    const level = this.#level(index);
     level.pieces++;
     const { first, entries } = level;
     level.first = undefined;
@@ -79,14 +99,16 @@ export class TreeWriter {
       this.#push(index + 1, name, first, encodeChildRef({ child: name, first, entries }), entries);
   }
 
-  #put(name: string, plain: Buffer): void {
+  /** The name of the piece. */
+  #put(plain: Buffer): string {
     if (this.#failure !== undefined) throw this.#failure.error;
-    const putting: Promise<void> = this.#writer
-      .putPiece(name, plain)
-      .catch((error: unknown) => {
+    const { name, stored } = this.#writer.putPiece(this.#kind, plain);
+    const putting: Promise<void> = stored
+      .then(this.#onPiece, (error: unknown) => {
         this.#failure ??= { error };
       })
       .finally(() => this.#inFlight.delete(putting));
     this.#inFlight.add(putting);
+    return name;
   }
 }

@@ -4,7 +4,7 @@ import type { Backend } from '../backend/backend.ts';
 import { throwIfCancelled } from '../content/cancel.ts';
 import { inventoryKey, type InventoryEntry } from '../format/inventory-entry.ts';
 import type { ObjectTable } from '../format/object-table.ts';
-import type { Findings } from './findings.ts';
+import { entryId, type Findings } from './findings.ts';
 import type { VerifyOptions, VerifyProgress } from './report.ts';
 
 const BATCH = 1024;
@@ -49,12 +49,12 @@ async function checkPresence(
 }
 
 function addSizeFinding(findings: Findings, entry: InventoryEntry, size: number | undefined): void {
-  const { object, storedSize } = entry;
-  const key = inventoryKey(entry);
-  if (size === undefined) findings.add({ kind: 'object-missing', key, object, message: 'the object is not there' });
+  const { name: object, storedSize, storedSha256: expected } = entry;
+  const at = { key: inventoryKey(entry), object, expected };
+  if (size === undefined) findings.add({ kind: 'object-missing', ...at, message: 'the object is not there' });
   else {
     const kind = size < storedSize ? 'object-truncated' : 'object-oversized';
-    findings.add({ kind, key, object, message: `the object has ${size} bytes, not ${storedSize}` });
+    findings.add({ kind, ...at, message: `the object has ${size} bytes, not ${storedSize}` });
   }
 }
 
@@ -66,13 +66,13 @@ async function checkData(
   total: { objects: number; bytes: number },
 ): Promise<void> {
   const progress: VerifyProgress = { objects: 0, objectsTotal: total.objects, bytes: 0, bytesTotal: total.bytes };
-  const known = findings.ofObjects();
+  const known = findings.ofEntries();
   const entries = table.sorted();
   async function work(): Promise<void> {
     // A generator is shared by the workers: each takes the next object.
     for (let next = entries.next(); next.done !== true; next = entries.next()) {
       throwIfCancelled(options.signal);
-      if (known.has(inventoryKey(next.value))) continue;
+      if (known.has(entryId(next.value))) continue;
       await checkBytes(backend, next.value, findings, (bytes) => {
         progress.bytes += bytes;
         options.onProgress?.({ ...progress });
@@ -91,20 +91,26 @@ async function checkBytes(
   onBytes: (bytes: number) => void,
 ): Promise<void> {
   const key = inventoryKey(entry);
-  const { object, storedSize, storedSha256 } = entry;
+  const { name: object, storedSize, storedSha256: expected } = entry;
+  const at = { key, object, expected };
   try {
     const found = await hashOf(backend, key, storedSize, onBytes);
-    if (found === storedSha256) return;
-    findings.add({ kind: 'hash-mismatch', key, object, message: `the stored bytes have the hash ${found}` });
+    if (found === expected) return;
+    findings.add({ kind: 'hash-mismatch', ...at, message: `the stored bytes have the hash ${found}` });
   } catch (error) {
     if (error instanceof SkepError && error.code === 'cancelled') throw error;
     const missing = error instanceof SkepError && error.code === 'object-missing';
     const message = error instanceof Error ? error.message : String(error);
-    findings.add({ kind: missing ? 'object-missing' : 'object-unreadable', key, object, message });
+    findings.add({ kind: missing ? 'object-missing' : 'object-unreadable', ...at, message });
   }
 }
 
-async function hashOf(backend: Backend, key: string, size: number, onBytes: (n: number) => void): Promise<string> {
+export async function hashOf(
+  backend: Backend,
+  key: string,
+  size: number,
+  onBytes: (n: number) => void,
+): Promise<string> {
   if (size <= SMALL) {
     const bytes = await backend.get(key);
     onBytes(bytes.length);

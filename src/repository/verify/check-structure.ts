@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
 import { throwIfCancelled } from '../content/cancel.ts';
@@ -9,10 +10,13 @@ import {
 } from '../format/inventory-entry.ts';
 import { decodeListingEntry, type ListingEntry } from '../format/listing-entry.ts';
 import type { Manifest, ManifestPart } from '../format/manifest.ts';
-import { manifestCopyKey, manifestKey, pieceKey } from '../format/names.ts';
+import { companionKey, manifestCopyKey, manifestKey } from '../format/names.ts';
 import { ObjectTable } from '../format/object-table.ts';
 import { readInventory, readListing } from '../listing/listing.ts';
+import { pieceNames } from '../listing/tree-reader.ts';
 import { manifestFinding, readManifest, tryGet } from '../manifests.ts';
+import type { Vault } from '../sealing/keyring.ts';
+import { hashOf } from './check-objects.ts';
 import { hit, type Findings, type Place } from './findings.ts';
 import { TreeWalker, type TreeSummary } from './tree-walk.ts';
 
@@ -25,28 +29,31 @@ export interface CheckedPart {
 
 /** Manifests, listings and inventories of some backups; all objects that they need go into `objects`. */
 export async function checkStructure(
-  backend: Backend,
+  vault: Vault,
   ids: readonly string[],
   objects: ObjectTable,
   findings: Findings,
   signal?: AbortSignal,
 ): Promise<CheckedPart[]> {
-  const walkers = new PartWalkers(backend, objects);
+  const walkers = new PartWalkers(vault, objects);
   const parts: CheckedPart[] = [];
   for (const id of ids) {
-    const manifest = await checkManifest(backend, id, findings);
+    const manifest = await checkManifest(vault, id, findings);
+    if (manifest !== undefined) await checkCompanions(vault.backend, manifest, findings);
     for (const part of manifest?.parts ?? []) {
       throwIfCancelled(signal);
       const place = { backup: id, node: part.node, store: part.store };
       parts.push({ place, part, listed: await walkers.check(part, place, findings) });
     }
   }
+  await walkers.checkSealedPieces(findings, signal);
   return parts;
 }
 
-async function checkManifest(backend: Backend, id: string, findings: Findings): Promise<Manifest | undefined> {
+async function checkManifest(vault: Vault, id: string, findings: Findings): Promise<Manifest | undefined> {
   try {
-    const manifest = await readManifest(backend, id);
+    const { backend } = vault;
+    const manifest = await readManifest(vault, id);
     const [bytes, copy] = [await tryGet(backend, manifestKey(id)), await tryGet(backend, manifestCopyKey(id))];
     if (bytes !== undefined && copy !== undefined && !bytes.equals(copy)) {
       const message = `the copy of the manifest of ${id} differs from the manifest`;
@@ -61,39 +68,53 @@ async function checkManifest(backend: Backend, id: string, findings: Findings): 
   }
 }
 
+/** What a restore without skep needs beside the manifest. */
+async function checkCompanions(backend: Backend, { id, leave }: Manifest, findings: Findings): Promise<void> {
+  for (const { file, sha256 } of leave) {
+    const key = companionKey(id, file);
+    const bytes = await tryGet(backend, key);
+    if (bytes !== undefined && hash('sha256', bytes) === sha256) continue;
+    const missing = bytes === undefined;
+    const message = missing ? 'the file is not there' : 'its hash is not the one that the manifest has';
+    findings.add({ kind: missing ? 'companion-missing' : 'companion-damaged', key, message }).backups.push(id);
+  }
+}
+
 class PartWalkers {
-  readonly #backend: Backend;
+  readonly #vault: Vault;
   readonly #listings: TreeWalker<ListingEntry>;
   readonly #inventories: TreeWalker<InventoryEntry>;
   /** Pairs of listing and inventory that were compared, with the difference if any. */
   readonly #compared = new Map<string, string | undefined>();
   readonly #objects: ObjectTable;
+  /** Sealed pieces of listings, as inventories name them. */
+  readonly #pieces = new ObjectTable();
 
-  constructor(backend: Backend, objects: ObjectTable) {
-    this.#backend = backend;
+  constructor(vault: Vault, objects: ObjectTable) {
+    this.#vault = vault;
     this.#objects = objects;
-    this.#listings = new TreeWalker(backend, {
+    this.#listings = new TreeWalker(vault, {
       kind: 'listing',
       decode: decodeListingEntry,
       keyOf: (entry) => entry.path,
       bytesOf: (entry) => entry.size ?? 0,
     });
-    this.#inventories = new TreeWalker(backend, {
+    this.#inventories = new TreeWalker(vault, {
       kind: 'inventory',
       decode: decodeInventoryEntry,
       keyOf: inventoryKey,
       bytesOf: (entry) => entry.storedSize,
-      onEntry: (entry) => objects.add(entry),
+      onEntry: (entry) => (entry.kind === 'piece' ? this.#pieces : objects).add(entry),
     });
   }
 
   /** True when the listing has no damage. */
   async check(part: ManifestPart, place: Place, findings: Findings): Promise<boolean> {
-    const listing = await this.#listings.walk(part.root);
     const inventory = await this.#inventories.walk(part.inventory);
-    for (const { kind, piece, message } of [...listing.damages, ...inventory.damages]) {
-      hit(findings.add({ kind, key: pieceKey(piece), object: piece, message }), place);
-    }
+    this.#addDamages(this.#inventories, inventory, place, findings);
+    if (!this.#vault.keyring.opens) return false;
+    const listing = await this.#listings.walk(part.root);
+    this.#addDamages(this.#listings, listing, place, findings);
     const listed = listing.damages.length === 0;
     if (listed && (inventory.damages.length > 0 || (await this.#difference(part)) !== undefined)) {
       await this.#addListedObjects(part);
@@ -102,15 +123,40 @@ class PartWalkers {
     return listed;
   }
 
+  /** Who has no identity checks the listings as they are stored. */
+  async checkSealedPieces(findings: Findings, signal: AbortSignal | undefined): Promise<void> {
+    for (const piece of this.#pieces.sorted()) {
+      throwIfCancelled(signal);
+      const { name: object, storedSize, storedSha256: expected } = piece;
+      const at = { key: inventoryKey(piece), object, expected };
+      try {
+        const found = await hashOf(this.#vault.backend, at.key, storedSize, () => {});
+        if (found === expected) continue;
+        findings.add({ kind: 'listing-damaged', ...at, message: `the stored bytes have the hash ${found}` });
+      } catch (error) {
+        if (!(error instanceof SkepError) || error.code !== 'object-missing') throw error;
+        findings.add({ kind: 'listing-missing', ...at, message: 'the piece is not there' });
+      }
+    }
+  }
+
+  #addDamages<T>(walker: TreeWalker<T>, tree: TreeSummary, place: Place, findings: Findings): void {
+    for (const { kind, piece, message } of tree.damages) {
+      hit(findings.add({ kind, key: walker.keyOf(piece), object: piece, message }), place);
+    }
+  }
+
   async #compare(part: ManifestPart, place: Place, listing: TreeSummary, findings: Findings): Promise<void> {
     if (listing.bytes !== part.bytes) {
       const message = `the listing has ${listing.bytes} bytes of files, the manifest ${part.bytes}`;
-      hit(findings.add({ kind: 'listing-damaged', key: pieceKey(part.root), object: part.root, message }), place);
+      const key = this.#listings.keyOf(part.root);
+      hit(findings.add({ kind: 'listing-damaged', key, object: part.root, message }), place);
     }
     const message = await this.#difference(part);
     if (message === undefined) return;
     const { inventory } = part;
-    hit(findings.add({ kind: 'inventory-damaged', key: pieceKey(inventory), object: inventory, message }), place);
+    const key = this.#inventories.keyOf(inventory);
+    hit(findings.add({ kind: 'inventory-damaged', key, object: inventory, message }), place);
   }
 
   /** The inventory must be exactly the objects of the listing: a prune trusts it. */
@@ -123,24 +169,30 @@ class PartWalkers {
   async #compareObjects(part: ManifestPart): Promise<string | undefined> {
     const table = new ObjectTable();
     let files = 0;
-    for await (const entry of readListing(this.#backend, part.root)) {
+    for await (const entry of readListing(this.#vault, part.root)) {
       if (entry.linkTo !== undefined) continue;
       files++;
       table.add(inventoryEntryOf(entry));
     }
     if (files !== part.files) return `the listing has ${files} files, the manifest ${part.files}`;
+    const pieces = new Set<string>();
+    if (this.#vault.keyring.sealed) {
+      for await (const name of pieceNames(this.#vault, 'listing', part.root)) pieces.add(name);
+    }
     const wanted = table.sorted();
-    for await (const found of readInventory(this.#backend, part.inventory)) {
+    for await (const found of readInventory(this.#vault, part.inventory)) {
+      if (found.kind === 'piece' && pieces.delete(found.name)) continue;
       const next = wanted.next();
       if (next.done === true || !equal(next.value, found))
-        return `the inventory differs from the listing at ${found.object}`;
+        return `the inventory differs from the listing at ${found.name}`;
     }
     const rest = wanted.next();
-    return rest.done === true ? undefined : `the inventory lacks ${rest.value.object}`;
+    const lacking = rest.done === true ? [...pieces][0] : rest.value.name;
+    return lacking === undefined ? undefined : `the inventory lacks ${lacking}`;
   }
 
   async #addListedObjects(part: ManifestPart): Promise<void> {
-    for await (const entry of readListing(this.#backend, part.root)) {
+    for await (const entry of readListing(this.#vault, part.root)) {
       if (entry.linkTo === undefined) this.#objects.add(inventoryEntryOf(entry));
     }
   }

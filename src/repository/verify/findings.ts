@@ -1,4 +1,5 @@
-import type { Finding, FindingHit, FindingKind } from './report.ts';
+import { inventoryKey, type InventoryEntry } from '../format/inventory-entry.ts';
+import type { Finding, FindingHit } from './report.ts';
 
 const PATHS_SHOWN = 100;
 
@@ -13,8 +14,8 @@ export interface Place {
 export class Findings {
   readonly #byKey = new Map<string, Finding>();
 
-  add(finding: { kind: FindingKind; key: string; object?: string; message: string }): Finding {
-    const id = `${finding.kind} ${finding.key}`;
+  add(finding: Omit<Finding, 'backups' | 'hits'>): Finding {
+    const id = `${finding.kind} ${formId(finding)}`;
     let known = this.#byKey.get(id);
     if (known === undefined) this.#byKey.set(id, (known = { ...finding, backups: [], hits: [] }));
     return known;
@@ -24,12 +25,13 @@ export class Findings {
     return this.#byKey.size === 0;
   }
 
-  /** Findings of objects by the key of the object. */
-  ofObjects(): Map<string, Finding[]> {
+  /** Findings of what inventories name, by `entryId`. */
+  ofEntries(): Map<string, Finding[]> {
     const found = new Map<string, Finding[]>();
     for (const finding of this.#byKey.values()) {
-      if (!finding.key.startsWith('objects/')) continue;
-      found.set(finding.key, [...(found.get(finding.key) ?? []), finding]);
+      if (finding.expected === undefined) continue;
+      const id = formId(finding);
+      found.set(id, [...(found.get(id) ?? []), finding]);
     }
     return found;
   }
@@ -40,6 +42,15 @@ export class Findings {
     for (const finding of findings) finding.backups.sort().reverse();
     return findings;
   }
+}
+
+/** Tells two forms of one key apart: bytes that were damaged may have been stored again, compressed or sealed anew. */
+export function entryId(entry: InventoryEntry): string {
+  return formId({ key: inventoryKey(entry), expected: entry.storedSha256 });
+}
+
+function formId({ key, expected }: { key: string; expected?: string }): string {
+  return expected === undefined ? key : `${key} ${expected}`;
 }
 
 /** Notes that a finding hits a place, and the path if it is known. */

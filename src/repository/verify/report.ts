@@ -5,7 +5,10 @@ export type FindingKind =
   | 'manifest-missing'
   | 'manifest-torn'
   | 'manifest-unsupported'
+  | 'manifest-forged'
   | 'manifest-copy-damaged'
+  | 'companion-missing'
+  | 'companion-damaged'
   | 'listing-missing'
   | 'listing-damaged'
   | 'inventory-missing'
@@ -33,6 +36,8 @@ export interface Finding {
   key: string;
   /** Name of the object or piece; absent for manifests. */
   object?: string;
+  /** The SHA-256 that the stored bytes should have: backups that expect others are not hit. */
+  expected?: string;
   /** What was seen, for people. */
   message: string;
   /** Ids of the backups that this hits, newest first. */
@@ -59,6 +64,8 @@ export interface VerifyReport {
   level: VerifyLevel;
   /** True when there is no finding. */
   ok: boolean;
+  /** The repository is sealed and no identity was given: listings were checked as they are stored, not read. */
+  closed: boolean;
   backups: string[];
   objects: number;
   bytes: number;

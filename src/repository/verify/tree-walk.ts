@@ -1,9 +1,9 @@
 import { SkepError } from '../../errors.ts';
-import type { Backend } from '../backend/backend.ts';
 import { pieceKey } from '../format/names.ts';
 import { compareBytewise } from '../format/order.ts';
 import type { Piece, TreeKind } from '../format/piece.ts';
 import { childRefs, readPiece } from '../listing/tree-reader.ts';
+import type { Vault } from '../sealing/keyring.ts';
 import type { FindingKind } from './report.ts';
 
 interface PieceDamage {
@@ -37,13 +37,18 @@ export interface EntryReader<T> {
  * share nearly all of theirs.
  */
 export class TreeWalker<T> {
-  readonly #backend: Backend;
+  readonly #vault: Vault;
   readonly #reader: EntryReader<T>;
   readonly #known = new Map<string, TreeSummary>();
 
-  constructor(backend: Backend, reader: EntryReader<T>) {
-    this.#backend = backend;
+  constructor(vault: Vault, reader: EntryReader<T>) {
+    this.#vault = vault;
     this.#reader = reader;
+  }
+
+  /** Where a piece of these trees is stored. */
+  keyOf(name: string): string {
+    return pieceKey(name, this.#vault.keyring.pieceEncoding(this.#reader.kind));
   }
 
   async walk(name: string, level?: number): Promise<TreeSummary> {
@@ -58,7 +63,7 @@ export class TreeWalker<T> {
     const { kind } = this.#reader;
     let piece: Piece;
     try {
-      piece = await readPiece(this.#backend, { name, kind, ...(level === undefined ? {} : { level }) });
+      piece = await readPiece(this.#vault, { name, kind, ...(level === undefined ? {} : { level }) });
       return piece.level === 0 ? this.#leaf(piece, name) : await this.#inner(piece, name);
     } catch (error) {
       if (!(error instanceof SkepError) || (error.code !== 'object-missing' && error.code !== 'object-damaged'))
@@ -105,7 +110,7 @@ export class TreeWalker<T> {
   }
 
   #damaged(name: string, why: string): SkepError {
-    return new SkepError('object-damaged', `${pieceKey(name)} is damaged: ${why}`);
+    return new SkepError('object-damaged', `${this.keyOf(name)} is damaged: ${why}`);
   }
 }
 

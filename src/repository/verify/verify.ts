@@ -1,26 +1,29 @@
 import { SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
 import { throwIfCancelled } from '../content/cancel.ts';
-import { inventoryEntryOf, inventoryKey } from '../format/inventory-entry.ts';
+import { inventoryEntryOf } from '../format/inventory-entry.ts';
 import { ObjectTable } from '../format/object-table.ts';
 import { readInventory, readListing } from '../listing/listing.ts';
 import { listBackupIds } from '../manifests.ts';
 import { checkObjects } from './check-objects.ts';
 import { checkStructure, type CheckedPart } from './check-structure.ts';
-import { Findings, hit } from './findings.ts';
+import { entryId, Findings, hit } from './findings.ts';
+import type { Vault } from '../sealing/keyring.ts';
 import type { Finding, VerifyOptions, VerifyReport } from './report.ts';
 
 /** See `Repository.verify`. Throws only when it cannot do its work; damage is in the report. */
-export async function verify(backend: Backend, options: VerifyOptions): Promise<VerifyReport> {
+export async function verify(vault: Vault, options: VerifyOptions): Promise<VerifyReport> {
+  const { backend, keyring } = vault;
   const backups = await chooseBackups(backend, options.ids);
   const findings = new Findings();
   const objects = new ObjectTable();
-  const parts = await checkStructure(backend, backups, objects, findings, options.signal);
+  const parts = await checkStructure(vault, backups, objects, findings, options.signal);
   const seen =
     options.level === 'structure' ? { objects: 0, bytes: 0 } : await checkObjects(backend, objects, findings, options);
-  const damaged = findings.ofObjects();
-  if (damaged.size > 0) for (const part of parts) await addHits(backend, part, damaged, options.signal);
-  return { level: options.level, ok: findings.isEmpty, backups, ...seen, findings: findings.all() };
+  const damaged = findings.ofEntries();
+  if (damaged.size > 0) for (const part of parts) await addHits(vault, part, damaged, options.signal);
+  const { level } = options;
+  return { level, ok: findings.isEmpty, closed: !keyring.opens, backups, ...seen, findings: findings.all() };
 }
 
 async function chooseBackups(backend: Backend, ids: readonly string[] | undefined): Promise<string[]> {
@@ -33,22 +36,22 @@ async function chooseBackups(backend: Backend, ids: readonly string[] | undefine
 
 /** Which paths a damaged object is needed for; from the inventory, without paths, where the listing is damaged too. */
 async function addHits(
-  backend: Backend,
+  vault: Vault,
   { place, part, listed }: CheckedPart,
   damaged: ReadonlyMap<string, Finding[]>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   throwIfCancelled(signal);
   if (listed) {
-    for await (const entry of readListing(backend, part.root)) {
+    for await (const entry of readListing(vault, part.root)) {
       if (entry.linkTo !== undefined) continue;
-      for (const finding of damaged.get(inventoryKey(inventoryEntryOf(entry))) ?? []) hit(finding, place, entry.path);
+      for (const finding of damaged.get(entryId(inventoryEntryOf(entry))) ?? []) hit(finding, place, entry.path);
     }
     return;
   }
   try {
-    for await (const entry of readInventory(backend, part.inventory)) {
-      for (const finding of damaged.get(inventoryKey(entry)) ?? []) hit(finding, place);
+    for await (const entry of readInventory(vault, part.inventory)) {
+      for (const finding of damaged.get(entryId(entry)) ?? []) hit(finding, place);
     }
   } catch (error) {
     // Both are damaged: their own findings name this backup.

@@ -109,12 +109,15 @@ describe('show', () => {
       command: 'show',
       backup: {
         id: young.id,
-        cut: { T, segments: [{ node: 'n1', ids: ['7', '8'] }] },
-        search: {
-          indices: [
-            { name: 'thehive_global', docs: 12 },
-            { name: 'thehive-audits-000001', docs: 3 },
-          ],
+        cutMicros: T,
+        details: {
+          cut: { T, segments: [{ node: 'n1', ids: ['7', '8'] }] },
+          search: {
+            indices: [
+              { name: 'thehive_global', docs: 12 },
+              { name: 'thehive-audits-000001', docs: 3 },
+            ],
+          },
         },
         parts: [
           { store: 'cassandra', newBytes: 0 },
@@ -122,7 +125,7 @@ describe('show', () => {
         ],
       },
     });
-    expect(events[0]?.backup).not.toHaveProperty('details');
+    expect(events[0]?.backup).not.toHaveProperty('details.schema');
     const { stdout, exitCode } = await c.text('show', old.id.slice(0, -3));
     expect(exitCode).toBe(0);
     for (const part of [

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { openRepository } from '../../../src/index.ts';
 import { snapshotTags } from '../../../src/drivers/cassandra/snapshot-files.ts';
 import type { Lab } from '../../../lab/index.ts';
+import { findByEnvironment } from '../../../lab/services/process-identity.ts';
+import { LAB_ID } from '../../../lab/services/spec.ts';
 
 /** What a run has left on the nodes and in the repository that it should not have; empty when all is well. */
 export async function leftovers(lab: Lab): Promise<string[]> {
@@ -26,4 +28,15 @@ export async function leftovers(lab: Lab): Promise<string[]> {
     if (run !== 'put' || (await readdir(path.join(incoming, run))).length > 0) found.push(`incoming ${run}`);
   }
   return found;
+}
+
+/** The agents that run on the nodes of a lab, by pid: started through its ssh, they carry its mark. */
+export async function agentsOf(lab: Lab): Promise<number[]> {
+  const marked = await findByEnvironment(LAB_ID, lab.record.id);
+  const agents: number[] = [];
+  for (const { pid } of marked) {
+    const argv = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (argv.includes('src/agent/main.ts')) agents.push(pid);
+  }
+  return agents;
 }

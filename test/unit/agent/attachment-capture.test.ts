@@ -1,11 +1,17 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { AttachmentCapture } from '../../../src/agent/attachment-capture.ts';
 import { Session } from '../../../src/agent/session.ts';
 import type { Progress } from '../../../src/protocol/methods.ts';
-import { initRepository, type ListingEntry, newBackupId, type Repository } from '../../../src/repository/index.ts';
+import {
+  initRepository,
+  type ListingEntry,
+  type ListingRef,
+  newBackupId,
+  type Repository,
+} from '../../../src/repository/index.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const POLL_MS = 10;
@@ -21,11 +27,11 @@ async function scene() {
   return { location, repository, at: (name: string) => join(location, 'attachment', name) };
 }
 
-async function capture(s: Awaited<ReturnType<typeof scene>>) {
+async function capture(s: Awaited<ReturnType<typeof scene>>, previous?: ListingRef) {
   const session = new Session();
   const run = newBackupId();
-  const store = await session.openStore({ repository: s.repository.location, run, writer: 'n1-files' });
-  const c = new AttachmentCapture(store, s.location, run);
+  const store = await session.openStore({ repository: { location: s.repository.location }, run, writer: 'n1-files' });
+  const c = new AttachmentCapture(store, s.location, run, previous);
   onTestFinished(() => c.stop());
   const stop = new AbortController();
   const progress: Progress[] = [];
@@ -165,5 +171,90 @@ describe('a capture that fails', () => {
     await writeFile(join(s.repository.location, 'objects'), 'in the way');
     const failed = c.start().then(() => c.finish());
     await expect(failed).rejects.toMatchObject({ name: 'SkepError', code: 'repository-failed' });
+  });
+});
+
+describe('a capture that is given the listing of an older backup', () => {
+  const at = (text: string) => `attachment/${hashOf(text)}`;
+
+  async function backedUp(...texts: string[]) {
+    const s = await scene();
+    for (const text of texts) await writeFile(s.at(hashOf(text)), text);
+    const { listing, object } = await once(s);
+    return { ...s, previous: listing, object };
+  }
+
+  /** A whole capture, and where an object is. */
+  async function once(s: Awaited<ReturnType<typeof scene>>, previous?: ListingRef) {
+    const c = await capture(s, previous);
+    await c.start();
+    const done = await c.finish();
+    await c.close();
+    const object = (text: string) => join(s.repository.location, 'objects', hashOf(text).slice(0, 2), hashOf(text));
+    return { ...done, object };
+  }
+
+  test('lists what was added since, not what is gone, as a listing that is made anew', async () => {
+    const s = await backedUp('one', 'two', 'three');
+    await rm(s.at(hashOf('two')));
+    await writeFile(s.at(hashOf('four')), 'four');
+    await writeFile(s.at('no hash'), 'no hash');
+    const done = await once(s, s.previous);
+    expect(done).toMatchObject({ newObjects: 2, pinned: 2, mismatched: [], listing: { files: 4 } });
+    const { 'attachment/no hash': other, ...named } = await stored(s.repository, done.listing.root);
+    expect(named).toEqual(Object.fromEntries(['one', 'three', 'four'].map((text) => [at(text), text])));
+    expect(other).toBe('no hash');
+    expect(done.listing).toEqual((await once(s)).listing);
+  });
+
+  test('does not even look at a file that it has: one that was damaged since is stored right', async () => {
+    const s = await backedUp('good');
+    await writeFile(s.at(hashOf('good')), 'damaged meanwhile');
+    const done = await once(s, s.previous);
+    expect(done).toMatchObject({ newObjects: 0, pinned: 0 });
+    expect(await stored(s.repository, done.listing.root)).toEqual({ [at('good')]: 'good' });
+  });
+
+  test('stores again what is no longer in the repository', async () => {
+    const s = await backedUp('kept', 'lost');
+    await rm(s.object('lost'));
+    const done = await once(s, s.previous);
+    expect(done).toMatchObject({ newObjects: 1, pinned: 1, listing: { files: 2 } });
+    expect(done.listing).toEqual(s.previous);
+    expect(await readdir(dirname(s.object('lost')))).toEqual([hashOf('lost')]);
+  });
+
+  test('reads a file again that had not the content of its name', async () => {
+    const s = await scene();
+    const path = s.at(hashOf('mended'));
+    await writeFile(path, 'broken');
+    const old = new Date(Date.now() - 60_000);
+    await utimes(path, old, old);
+    const first = await once(s);
+    expect(first.mismatched).toEqual([at('mended')]);
+    await writeFile(path, 'mended');
+    const second = await once(s, first.listing);
+    expect(second.mismatched).toEqual([]);
+    expect(await stored(s.repository, second.listing.root)).toEqual({ [at('mended')]: 'mended' });
+  });
+
+  test('keeps what it saw in pass 1 though it is deleted before pass 2, and takes it up when it comes back', async () => {
+    const s = await backedUp('one', 'two');
+    await rm(s.at(hashOf('two')));
+    const c = await capture(s, s.previous);
+    await c.start();
+    await rm(s.at(hashOf('one')));
+    await writeFile(s.at(hashOf('two')), 'two');
+    const done = await c.finish();
+    expect(done).toMatchObject({ newObjects: 0, pinned: 0 });
+    expect(done.listing).toEqual(s.previous);
+  });
+
+  test('goes on without it when it cannot be read', async () => {
+    const s = await backedUp('one');
+    await rm(join(s.repository.location, 'listings'), { recursive: true });
+    const done = await once(s, s.previous);
+    expect(done.listing).toEqual(s.previous);
+    expect(await stored(s.repository, done.listing.root)).toEqual({ [at('one')]: 'one' });
   });
 });

@@ -104,7 +104,7 @@ describe('laying out', () => {
     const listing = await store(files);
     const tables = { [TABLE]: { to: [at('d0', 't'), at('d1', 't')], reuse: [] } };
     const layOut = () =>
-      restoreHandlers['restore.sstables']({ repository: at('repository'), listing, tables }, context);
+      restoreHandlers['restore.sstables']({ repository: { location: at('repository') }, listing, tables }, context);
     expect(await layOut()).toMatchObject({ files: 40, reused: 0 });
     const [d0, d1] = await Promise.all([readdir(at('d0', 't')), readdir(at('d1', 't'))]);
     expect(d0.length + d1.length).toBe(40);
@@ -124,7 +124,7 @@ describe('laying out', () => {
     await put('files/attachment/.c.0123456789ab.skep', 'cc');
     await put('undo/attachment/b', 'bbbb');
     const done = await restoreHandlers['restore.tree'](
-      { repository: at('repository'), listing, prefix: '', to: at('files'), reuse: at('undo') },
+      { repository: { location: at('repository') }, listing, prefix: '', to: at('files'), reuse: at('undo') },
       context,
     );
     expect(done).toEqual({ files: 3, bytes: 12, reused: 2 });
@@ -139,7 +139,7 @@ describe('laying out', () => {
     const gone = entries[5]?.object as string;
     await rm(at('repository', 'objects', gone.slice(0, 2), gone), { force: true });
     const work = restoreHandlers['restore.tree'](
-      { repository: at('repository'), listing, prefix: '', to: at('files') },
+      { repository: { location: at('repository') }, listing, prefix: '', to: at('files') },
       context,
     );
     await expect(work).rejects.toMatchObject({ code: 'object-missing' });

@@ -48,7 +48,7 @@ describe('the methods of an agent', () => {
 
   test('that need another before them say so', async () => {
     const { root, call } = await scene();
-    const target = { repository: root, run: 'run-1', writer: 'w' };
+    const target = { repository: { location: root }, run: 'run-1', writer: 'w' };
     await expect(call('pin.list', { run: 'run-1' })).rejects.toMatchObject({ code: 'protocol-error' });
     await expect(call('files.finish', { target })).rejects.toMatchObject({ code: 'protocol-error' });
     expect(await call('pin.clear', { run: 'run-1' })).toBeNull();
@@ -75,7 +75,7 @@ describe('the methods of an agent', () => {
     await mkdir(join(folder, 'indices', '0'), { recursive: true });
     await writeFile(join(folder, 'index-1'), 'one', { mode: 0o600 });
     await writeFile(join(folder, 'indices', '0', 'blob'), Buffer.alloc(300_000, 7));
-    const repository = join(root, 'repository');
+    const repository = { location: join(root, 'repository') };
     const target = { repository, run: newBackupId(), writer: 'n1-elasticsearch' };
     const done = await call('capture.tree', { target, folder });
     expect(done).toMatchObject({ newObjects: 2, listing: { files: 2, bytes: 300_003 } });
@@ -105,7 +105,7 @@ describe('the end of a session', () => {
     await initRepository(join(root, 'repository'), { clusterName: 'prod', clusterId: 'c' });
     const run = newBackupId();
     await call('pin.start', { run, commitlogDir: await commitlog(root) });
-    const store = await session.openStore({ repository: join(root, 'repository'), run, writer: 'w' });
+    const store = await session.openStore({ repository: { location: join(root, 'repository') }, run, writer: 'w' });
     await writeFile(join(root, 'big'), Buffer.alloc(400_000, 1));
     await store.writer.putFile(join(root, 'big'));
     for (const id of ['done', 'kept', 'broken']) {

@@ -104,12 +104,22 @@ describe('space', () => {
 });
 
 describe('attachments', () => {
-  test('damaged ones are named in a warning, at most twenty of them', () => {
-    expect(judgeSample('n1', '/f', { looked: 7, mismatched: [] }).verdict).toBe('pass');
+  test('damaged ones are a failure that names them, at most twenty of them', () => {
+    expect(judgeSample('n1', '/f', { looked: 7, mismatched: [] }, []).verdict).toBe('pass');
     const mismatched = Array.from({ length: 23 }, (_, i) => `attachment/${i}`);
-    const r = judgeSample('n1', '/f', { looked: 30, mismatched });
-    expect(r.verdict).toBe('warn');
+    const r = judgeSample('n1', '/f', { looked: 30, mismatched }, []);
+    expect(r.verdict).toBe('fail');
     expect(r.seen).toMatch(/^23 of 30 .*attachment\/19, and 3 more$/);
+    expect(r.cure).toContain('/f/attachment/0');
+  });
+
+  test('a damaged one that the configuration accepts is told, and fails nothing; another does', () => {
+    const sample = { looked: 3, mismatched: ['attachment/a'] };
+    expect(judgeSample('n1', '/f', sample, ['attachment/a'])).toMatchObject({
+      verdict: 'pass',
+      seen: expect.stringContaining('1 damaged one that skep.yaml accepts'),
+    });
+    expect(judgeSample('n1', '/f', sample, ['attachment/b']).verdict).toBe('fail');
   });
 });
 
@@ -119,13 +129,13 @@ describe('logs', () => {
       { file: '/l', line: 'ERROR first' },
       { file: '/l', line: 'ERROR last' },
     ];
-    expect(judgeLogs('cassandra', 'n1', ['/l'], { lines: [], unreadable: [] })[0]?.verdict).toBe('pass');
-    expect(judgeLogs('cassandra', 'n1', ['/l'], { lines, unreadable: ['/m'] }).map((r) => [r.verdict, r.seen])).toEqual(
-      [
-        ['warn', 'cannot read /m of cassandra'],
-        ['warn', '2 errors in the log of cassandra, the last: ERROR last'],
-      ],
-    );
+    expect(judgeLogs('cassandra', 'n1', ['/l'], { lines: [], unreadable: [], cutShort: [] })[0]?.verdict).toBe('pass');
+    expect(
+      judgeLogs('cassandra', 'n1', ['/l'], { lines, unreadable: ['/m'], cutShort: [] }).map((r) => [r.verdict, r.seen]),
+    ).toEqual([
+      ['warn', 'cannot read /m of cassandra'],
+      ['warn', '2 errors in the log of cassandra, the last: ERROR last'],
+    ]);
   });
 });
 

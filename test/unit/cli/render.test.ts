@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { eventRenderer, progressLine } from '../../../src/cli/render/events.ts';
+import { eventRenderer } from '../../../src/cli/render/events.ts';
 import { reportError } from '../../../src/cli/render/report-error.ts';
 import { micros, seconds, size } from '../../../src/cli/render/size.ts';
 import { SkepError, type SkepEvent } from '../../../src/index.ts';
@@ -43,27 +43,6 @@ describe('numbers', () => {
   test('of microseconds keep all six digits', () => {
     expect(micros('1795400000000001')).toBe('2026-11-23T02:13:20.000001Z');
     expect(micros('1795400000123456')).toBe('2026-11-23T02:13:20.123456Z');
-  });
-});
-
-describe('progress', () => {
-  const event = { type: 'progress', node: 'n1', store: 'files', stage: 'pass 1', files: 3, bytes: 2_000_000 } as const;
-
-  test('tells how far, of how much, and how long it may take', () => {
-    expect(progressLine(event, { at: 0, bytes: 0 }, 1000)).toBe('  n1 files pass 1: 3, 2.0 MB');
-    const known = { ...event, totalFiles: 9, totalBytes: 10_000_000 };
-    expect(progressLine(known, { at: 0, bytes: 0 }, 1000)).toBe(
-      '  n1 files pass 1: 3 of 9, 2.0 MB of 10.0 MB, 4s left',
-    );
-    expect(progressLine(known, { at: 0, bytes: 2_000_000 }, 1000)).not.toContain('left');
-  });
-
-  test('is a line now and then where there is no terminal', () => {
-    const { out, err } = caught();
-    const emit = eventRenderer(false);
-    for (let i = 0; i < 5; i++) emit(event);
-    expect(err).toHaveLength(1);
-    expect(out).toEqual([]);
   });
 });
 

@@ -2,8 +2,14 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { type FilterRules, type PinnedBytes, readPinned, writeReplay } from '../../../src/cut/segment-evidence.ts';
-import { parseSegmentName } from '../../../src/cut/segment-name.ts';
+import {
+  type FilterRules,
+  keepReplay,
+  type PinnedBytes,
+  readPinned,
+  writeReplay,
+} from '../../../src/cut/segment-evidence.ts';
+import { parseSegmentName } from '../../../src/commitlog/index.ts';
 import { rowsOf, segmentsOf, VERSIONS } from '../commitlog/fixtures.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
@@ -79,6 +85,27 @@ describe.each(VERSIONS)('segments of a real Cassandra %s', (version) => {
     expect(await write({ above: far })).toBe(far + 1n);
     expect(await write({ there: far })).toBe(far + 1n);
     expect(await write({ aside: far })).toBe(far + 1n);
+  });
+
+  test('are kept for a replay by hand as a restore would write them, under ids above their own and the clock', async () => {
+    const all = await readPinned(segments, rulesOf(version, FUTURE), signal);
+    const rules = rulesOf(version, BigInt(all.newest as string) - 1n);
+    const kept: { name: string; bytes: Buffer }[] = [];
+    const now = BigInt(Date.now());
+    const evidence = await keepReplay(segments, rules, async (s) => void kept.push(s), signal);
+    expect(evidence).toEqual(await readPinned(segments, rules, signal));
+    expect(await readPinned(pinned(kept), rules, signal)).toMatchObject({
+      read: evidence.kept,
+      kept: evidence.kept,
+      afterT: 0,
+      unsynced: 0,
+    });
+    expect(idOf(kept[0]?.name as string)).toBeGreaterThan(now);
+    const far = now + 1_000_000_000n;
+    const empty = pinned([{ name: `CommitLog-7-${far}.log`, bytes: Buffer.alloc(0) }]);
+    const late: string[] = [];
+    await keepReplay([...segments, ...empty], rules, async (s) => void late.push(s.name), signal);
+    expect(idOf(late[0] as string)).toBe(far + 1n);
   });
 
   test('written before a table’s truncation are not kept', async () => {

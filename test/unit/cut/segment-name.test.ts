@@ -1,18 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { firstToPin, parseSegmentName, segmentsOf } from '../../../src/cut/segment-name.ts';
+import { firstToPin, segmentsOf } from '../../../src/cut/segment-name.ts';
 
 const named = (ids: readonly bigint[]) => ids.map((id) => `CommitLog-7-${id}.log`);
 
 describe('the name of a segment', () => {
-  test('tells its format and its id', () => {
-    expect(parseSegmentName('CommitLog-8-1795397757106.log')).toEqual({
-      name: 'CommitLog-8-1795397757106.log',
-      format: 8,
-      id: 1_795_397_757_106n,
-    });
-  });
-
   test('is no other file that lies in a commit log folder', () => {
     for (const name of [
       'CommitLog-7-1_cdc.idx',
@@ -23,7 +15,7 @@ describe('the name of a segment', () => {
       '',
       'skep-pins',
     ]) {
-      expect(parseSegmentName(name)).toBeUndefined();
+      expect(segmentsOf([name, 'CommitLog-8-5.log'])).toEqual([{ name: 'CommitLog-8-5.log', id: 5n }]);
     }
   });
 

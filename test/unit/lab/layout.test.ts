@@ -23,11 +23,20 @@ describe('layoutOf', () => {
     expect(Math.max(...Object.values(ports))).toBeLessThan(65_536);
   });
 
-  it('takes the folder from SKEP_LAB_ROOT, and a given root before that', () => {
+  it('is below SKEP_LAB_ROOT, unless its folder is given', () => {
     const env = { SKEP_LAB_ROOT: '/labs/from-env' };
-    expect(layoutOf({}, env).root).toBe('/labs/from-env');
+    expect(layoutOf({}, env).root).toBe('/labs/from-env/lab');
     expect(layoutOf({ root: '/labs/given' }, env).root).toBe('/labs/given');
     expect(layoutOf({ name: 'other' }, {}).root).toMatch(/skep-lab\/other$/);
+  });
+
+  it('needs no name for a lab of another shift: each has a folder of its own', () => {
+    expect(layoutOf({ shift: 0 }, {})).toMatchObject({ name: 'lab', root: expect.stringMatching(/skep-lab\/lab$/) });
+    expect(layoutOf({ shift: 3 }, {})).toMatchObject({
+      name: 'lab-3',
+      root: expect.stringMatching(/skep-lab\/lab-3$/),
+    });
+    expect(layoutOf({ shift: 3, name: 'mine' }, {}).name).toBe('mine');
   });
 
   it.each([{ name: '../up' }, { name: '' }, { shift: -1 }, { shift: 100 }, { shift: 1.5 }])('refuses %j', (place) => {

@@ -38,6 +38,7 @@ describe('with compression', () => {
       const kept = await readFile(join(repo.location, objectKey(sha256(bytes), 'zstd')));
       expect(stored).toEqual({
         name: sha256(bytes),
+        sha256: sha256(bytes),
         size,
         encoding: 'zstd',
         storedSize: kept.length,
@@ -138,7 +139,14 @@ describe('with compression', () => {
   });
 
   test('an entry made of it says how it is stored', () => {
-    const stored = { name: 'ab'.repeat(32), size: 9, storedSize: 5, storedSha256: 'cd'.repeat(32), isNew: true };
+    const stored = {
+      name: 'ab'.repeat(32),
+      sha256: 'ab'.repeat(32),
+      size: 9,
+      storedSize: 5,
+      storedSha256: 'cd'.repeat(32),
+      isNew: true,
+    };
     expect(fileEntry('p', { ...stored, encoding: 'zstd' }, { mode: 0o600 })).toEqual({
       path: 'p',
       size: 9,

@@ -11,7 +11,7 @@ import type { Manifest } from '../../../src/repository/format/manifest.ts';
 import { BACKUP_ID_PATTERN, newBackupId } from '../../../src/repository/format/names.ts';
 import { ObjectTable } from '../../../src/repository/format/object-table.ts';
 import { compareBytewise } from '../../../src/repository/format/order.ts';
-import { compressPiece, encodePiece, openPiece, pieceName } from '../../../src/repository/format/piece.ts';
+import { compressPiece, encodePiece, openPiece, pieceHash } from '../../../src/repository/format/piece.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -29,6 +29,7 @@ const manifest: Manifest = {
   consistency: 'cut',
   cutMicros: '1767225600000001',
   parts: [{ node: 'n1', store: 'files', root: NAME, inventory: NAME, files: 1, bytes: 2, newBytes: 2 }],
+  leave: [{ file: 'restore.sh', bytes: 3, sha256: NAME }],
   details: { schema: 'CREATE TABLE "ü"', tokens: [1, 2] },
 };
 
@@ -81,7 +82,7 @@ describe('a manifest', () => {
 
   test('of a later format is unsupported', () => {
     const text = encodeManifest(manifest).toString().slice(0, -78).replace('"format":1', '"format":2');
-    const changed = Buffer.from(`${text},"sha256":"${pieceName(Buffer.from(text))}"}\n`);
+    const changed = Buffer.from(`${text},"sha256":"${pieceHash(Buffer.from(text))}"}\n`);
     expect(() => decodeManifest(changed, ID)).toThrow(
       expect.objectContaining({ context: { backup: ID, finding: 'manifest-unsupported' } }),
     );
@@ -99,7 +100,7 @@ describe('a manifest', () => {
       fc.property(fc.json(), (json) => {
         const body = Buffer.from(json.slice(0, -1));
         onlyTypedErrors(() => decodeManifest(Buffer.from(json), ID));
-        onlyTypedErrors(() => decodeManifest(Buffer.from(`${body.toString()},"sha256":"${pieceName(body)}"}\n`), ID));
+        onlyTypedErrors(() => decodeManifest(Buffer.from(`${body.toString()},"sha256":"${pieceHash(body)}"}\n`), ID));
       }),
     );
     fc.assert(fc.property(fc.uint8Array(), (bytes) => onlyTypedErrors(() => decodeManifest(Buffer.from(bytes), ID))));
@@ -109,7 +110,7 @@ describe('a manifest', () => {
 describe('a piece', () => {
   const plain = encodePiece('listing', 0, ['{"p":"a","s":1}', '{"p":"b","s":2}']);
   const stored = compressPiece(plain);
-  const expected = { name: pieceName(plain), kind: 'listing' } as const;
+  const expected = { name: pieceHash(plain), kind: 'listing' } as const;
 
   test('comes back as it was', () => {
     const lines = [
@@ -148,7 +149,7 @@ describe('a piece', () => {
       fc.property(fc.array(line), (lines) => {
         const bytes = Buffer.from(lines.join('\n'));
         for (const kind of ['listing', 'inventory'] as const) {
-          onlyTypedErrors(() => openPiece(zstdCompressSync(bytes), { name: pieceName(bytes), kind }));
+          onlyTypedErrors(() => openPiece(zstdCompressSync(bytes), { name: pieceHash(bytes), kind }));
         }
       }),
     );
@@ -156,7 +157,7 @@ describe('a piece', () => {
 
   test('that would fill the memory is refused', () => {
     const bomb = Buffer.alloc(64 << 20, ' ');
-    const opening = (): unknown => openPiece(zstdCompressSync(bomb), { name: pieceName(bomb), kind: 'listing' });
+    const opening = (): unknown => openPiece(zstdCompressSync(bomb), { name: pieceHash(bomb), kind: 'listing' });
     expect(opening).toThrow(expect.objectContaining({ code: 'object-damaged' }));
   });
 });
@@ -192,7 +193,7 @@ describe('skep.json', () => {
 
   test.each([
     ['a later format', { ...descriptor, format: 2, cluster: 'elsewhere' }],
-    ['a feature that is not known', { ...descriptor, features: ['sealed'] }],
+    ['a feature that is not known', { ...descriptor, features: ['striped'] }],
   ])('of %s is unsupported', (_, json) => {
     const decode = (): unknown => decodeDescriptor(Buffer.from(JSON.stringify(json)));
     expect(decode).toThrow(expect.objectContaining({ code: 'repository-unsupported' }));
@@ -207,14 +208,15 @@ describe('skep.json', () => {
 describe('the table of objects', () => {
   test('sorts by name and gives every row once', () => {
     const some = Array.from({ length: 20_000 }, (_, i) => ({
-      object: randomBytes(32).toString('hex'),
+      kind: 'object' as const,
+      name: randomBytes(32).toString('hex'),
       encoding: i % 2 === 0 ? ('raw' as const) : ('zstd' as const),
       storedSize: i * 1_000_003,
       storedSha256: randomBytes(32).toString('hex'),
     }));
     const table = new ObjectTable();
     for (const entry of [...some, ...some.slice(0, 500)]) table.add(entry);
-    const sorted = [...some].sort((a, b) => (a.object < b.object ? -1 : 1));
+    const sorted = [...some].sort((a, b) => (a.name < b.name ? -1 : 1));
     expect([...table.sorted()]).toEqual(sorted);
     expect([...table.sorted()]).toHaveLength(20_000);
   });

@@ -11,15 +11,46 @@ vi.setConfig({ testTimeout: 60_000 });
 const UNSHARE = ['--map-root-user', '--mount'];
 const canMount = spawnSync('unshare', [...UNSHARE, 'true']).status === 0;
 
+if (!canMount) process.stderr.write('SKIPPED: no mount namespaces here, so no small filesystem to fill\n');
+
+/** Runs a script on a filesystem of so many bytes, and gives what it prints. */
+async function onSmallDisk(script: string, size: string, ...more: string[]): Promise<unknown> {
+  const folder = await temporaryFolder();
+  await mkdir(join(folder, 'small'));
+  const mount = 'mount -t tmpfs -o "size=$1" tmpfs "$2/small" && shift && exec "$2" "$3" "$1/small" "${4:-$1}"';
+  const path = join(import.meta.dirname, 'support', script);
+  const args = [...UNSHARE, 'sh', '-c', mount, 'sh', size, folder, process.execPath, path, ...more];
+  const { stdout } = await promisify(execFile)('unshare', args);
+  return JSON.parse(stdout);
+}
+
 test.skipIf(!canMount)(
   'on a full disk a run fails with no-space, and older backups and the next one are whole',
   async () => {
-    const folder = await temporaryFolder();
-    await mkdir(join(folder, 'small'));
-    const mount = 'mount -t tmpfs -o size=5m tmpfs "$1/small" && exec "$2" "$3" "$1/small" "$1"';
-    const script = join(import.meta.dirname, 'support/full-disk-process.ts');
-    const args = [...UNSHARE, 'sh', '-c', mount, 'sh', folder, process.execPath, script];
-    const { stdout } = await promisify(execFile)('unshare', args);
-    expect(JSON.parse(stdout)).toEqual({ codes: ['no-space', 'no-space'], left: ['put'], ok: true, backups: 2 });
+    expect(await onSmallDisk('full-disk-process.ts', '5m')).toEqual({
+      codes: ['no-space', 'no-space'],
+      left: ['put'],
+      ok: true,
+      backups: 2,
+    });
   },
 );
+
+test.skipIf(!canMount)('on a disk without a free byte forget and prune work, and then a backup does', async () => {
+  const seen = await onSmallDisk('full-disk-prune-process.ts', '6m');
+  expect(seen).toMatchObject({
+    failed: 'no-space',
+    full: 0,
+    forgot: 'fine',
+    pruned: { objects: 1, ballast: 'made' },
+    again: 'fine',
+    ok: true,
+    backups: 2,
+  });
+  expect((seen as { freed: number }).freed).toBeGreaterThan(400_000);
+});
+
+test.skipIf(!canMount)('CONTROL: without a ballast neither has room for its lease', async () => {
+  const seen = await onSmallDisk('full-disk-prune-process.ts', '6m', 'without');
+  expect(seen).toMatchObject({ full: 0, forgot: 'no-space', pruned: { code: 'no-space' }, ok: true });
+});

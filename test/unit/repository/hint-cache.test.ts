@@ -16,9 +16,9 @@ function identity(i: number): FileIdentity {
 
 /** Raw for even numbers, compressed for odd ones. */
 function object(i: number): HintedObject {
-  const name = i.toString(16).padStart(64, '0');
-  if (i % 2 === 0) return { name, encoding: 'raw', storedSize: i, storedSha256: name };
-  return { name, encoding: 'zstd', storedSize: i * 1_000_003, storedSha256: name.replace(/^0/, 'f') };
+  const sha256 = i.toString(16).padStart(64, '0');
+  if (i % 2 === 0) return { sha256, encoding: 'raw', storedSize: i, storedSha256: sha256 };
+  return { sha256, encoding: 'zstd', storedSize: i * 1_000_003, storedSha256: sha256.replace(/^0/, 'f') };
 }
 
 describe('hints', () => {

@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { SkepError } from '../../../src/errors.ts';
+import type { InventoryEntry } from '../../../src/repository/format/inventory-entry.ts';
 import { readInventory } from '../../../src/repository/listing/listing.ts';
 import { compareBytewise } from '../../../src/repository/format/order.ts';
 import type { FileEntry, ListingEntry, Repository } from '../../../src/repository/index.ts';
+import { UNSEALED } from '../../../src/repository/sealing/keyring.ts';
 import { collect, memoryRepository, nextBackupId } from './support/repository.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -69,22 +71,20 @@ describe('a listing', () => {
     await fc.assert(
       fc.asyncProperty(listing, async (entries) => {
         const { repo, backend } = await memoryRepository();
-        const distinct = new Map<
-          string,
-          { object: string; encoding: string; storedSize: number; storedSha256: string }
-        >();
+        const distinct = new Map<string, InventoryEntry>();
         const consistent = entries.filter((entry) => {
           if (entry.linkTo !== undefined) return true;
-          const { object, stored: zstd, size } = entry;
-          const key = zstd === undefined ? object : `${object}.zst`;
+          const { object: name, stored: zstd, size } = entry;
+          const key = zstd === undefined ? name : `${name}.zst`;
           if (distinct.has(key)) return false;
           const encoding = zstd?.encoding ?? 'raw';
-          distinct.set(key, { object, encoding, storedSize: zstd?.size ?? size, storedSha256: zstd?.sha256 ?? object });
+          const form = { storedSize: zstd?.size ?? size, storedSha256: zstd?.sha256 ?? name };
+          distinct.set(key, { kind: 'object', name, encoding, ...form });
           return true;
         });
         const ref = await write(repo, consistent);
         const wanted = [...distinct].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);
-        expect(await collect(readInventory(backend, ref.inventory))).toEqual(wanted);
+        expect(await collect(readInventory({ backend, keyring: UNSEALED }, ref.inventory))).toEqual(wanted);
       }),
       { numRuns: 60 },
     );

@@ -41,7 +41,8 @@ describe('what was put', () => {
     let read = 0;
     const stored = await writer.putFile(await writeTemporary(folder, 'f', bytes), { onBytes: (n) => (read += n) });
     const name = sha256(bytes);
-    expect(stored).toEqual({ name, size, encoding: 'raw', storedSize: size, storedSha256: name, isNew: true });
+    const form = { encoding: 'raw', storedSize: size, storedSha256: name };
+    expect(stored).toEqual({ name, sha256: name, size, ...form, isNew: true });
     expect(read).toBe(size);
     await writer.close();
     expect(Buffer.concat(await collect(await repo.readObject(name))).equals(bytes)).toBe(true);
@@ -56,10 +57,10 @@ describe('what was put', () => {
     const { repo, run } = await setUp();
     const writer = repo.objectWriter({ run, writer: 'n1' });
     const { name } = await writer.putBytes(Buffer.from('content'));
-    expect(await writer.has(name)).toBe(false);
+    expect(await writer.find(name, 7)).toBeUndefined();
     await writer.flush();
-    expect(await writer.has(name, 7)).toBe(true);
-    expect(await writer.has(name, 8)).toBe(false);
+    expect(await writer.find(name, 7)).toMatchObject({ name, size: 7, isNew: false });
+    expect(await writer.find(name, 8)).toBeUndefined();
     await writer.close();
   });
 

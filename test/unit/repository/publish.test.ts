@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { objectKey, pieceKey } from '../../../src/repository/format/names.ts';
 import type { Manifest } from '../../../src/repository/index.ts';
-import { acquireLease } from '../../../src/repository/lease.ts';
+import { acquireLease } from '../../../src/repository/lease/index.ts';
 import { backUp, memoryRepository, nextBackupId, publishPart } from './support/repository.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -9,8 +9,8 @@ vi.setConfig({ testTimeout: 60_000 });
 const OWNER = { run: 'r', host: 'h', pid: 1 };
 
 function draftOf(manifest: Manifest) {
-  const { format: _f, state: _s, repository: _r, cluster: _c, ...draft } = manifest;
-  return { ...draft, id: nextBackupId() };
+  const { format: _f, state: _s, repository: _r, cluster: _c, details = {}, sealed: _, ...draft } = manifest;
+  return { ...draft, details, id: nextBackupId() };
 }
 
 describe('publish', () => {
@@ -29,8 +29,21 @@ describe('publish', () => {
   test('refuses an id that was used', async () => {
     const { repo } = await memoryRepository();
     const first = await backUp(repo, { a: '1' });
-    await expect(publishPart(repo, first.id, first.parts[0]!)).rejects.toMatchObject({ code: 'repository-failed' });
+    const other = { ...first.parts[0]!, newBytes: 7 };
+    await expect(publishPart(repo, first.id, other)).rejects.toMatchObject({ code: 'repository-failed' });
     expect(await repo.readManifest(first.id)).toEqual(first);
+  });
+
+  test('that is told to exist because its first answer was lost has succeeded', async () => {
+    const { repo, backend } = await memoryRepository();
+    const first = await backUp(repo, { a: '1' });
+    const put = backend.put.bind(backend);
+    backend.put = async (key, bytes, options) => {
+      if (key.endsWith('manifest.json')) await put(key, bytes, options);
+      return put(key, bytes, options);
+    };
+    const second = await repo.publish(draftOf(first));
+    expect((await repo.list()).map((backup) => backup.id)).toEqual([second.id, first.id]);
   });
 
   test.each([
@@ -48,6 +61,40 @@ describe('publish', () => {
     expect(await repo.list()).toHaveLength(1);
   });
 
+  test.each([
+    ['told with the names', (names: ReadonlyMap<string, number>) => names, true],
+    ['not told', (names: ReadonlyMap<string, number>) => new Map([...names.keys()].map((n) => [n, undefined])), false],
+  ])('of very many files reads folders instead of asking for each object; sizes %s', async (_, told, everySize) => {
+    const { repo, backend } = await memoryRepository();
+    const files = Object.fromEntries(Array.from({ length: 300 }, (_file, i) => [`f${i}`, `content ${i}`]));
+    const first = await backUp(repo, files);
+    const many = () => ({ ...draftOf(first), parts: [{ ...first.parts[0]!, files: 1_000_000 }] });
+    const namesOf = backend.names.bind(backend);
+    backend.names = async (prefix) => told((await namesOf(prefix)) as ReadonlyMap<string, number>);
+    const sizes = vi.spyOn(backend, 'sizes');
+    await repo.publish(many());
+    const asked = sizes.mock.calls.flatMap(([keys]) => keys).filter((key) => key.startsWith('objects/'));
+    expect(asked.length).toBeLessThan(everySize ? 1 : 60);
+    const objects = [...backend.contents].filter(([key]) => key.startsWith('objects/'));
+    for (const [key, bytes] of objects.slice(0, 20)) {
+      backend.contents.delete(key);
+      await expect(repo.publish(many())).rejects.toMatchObject({ code: 'object-missing' });
+      backend.contents.set(key, bytes);
+    }
+    // Those whose size is asked with this backup: it is in the folders that the last digit of its id tells.
+    let refused = 0;
+    for (const [key, bytes] of objects) {
+      backend.contents.set(key, bytes.subarray(1));
+      const draft = many();
+      const due = everySize || key['objects/a'.length] === draft.id.at(-1);
+      if (due) await expect(repo.publish(draft)).rejects.toMatchObject({ code: 'object-damaged' });
+      refused += due ? 1 : 0;
+      backend.contents.set(key, bytes);
+      if (refused === 3) break;
+    }
+    expect(refused).toBe(3);
+  });
+
   test('refuses when any piece of a listing or inventory is gone', async () => {
     const { repo, backend } = await memoryRepository();
     const files = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`f${i}`, String(i)]));
@@ -59,7 +106,7 @@ describe('publish', () => {
       await expect(repo.publish(draftOf(first))).rejects.toMatchObject({ code: 'object-missing' });
       backend.contents.set(key, bytes);
     }
-    backend.contents.delete(pieceKey(first.parts[0]!.root));
+    backend.contents.delete(pieceKey(first.parts[0]!.root, 'zstd'));
     await expect(repo.publish(draftOf(first))).rejects.toMatchObject({ code: 'object-missing' });
     expect(await repo.list()).toHaveLength(1);
   });

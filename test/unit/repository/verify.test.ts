@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test, vi } from 'vitest';
 import type { MemoryBackend } from '../../../src/repository/backend/memory-backend.ts';
 import { objectKey, pieceKey } from '../../../src/repository/format/names.ts';
-import { encodePiece, compressPiece, pieceName } from '../../../src/repository/format/piece.ts';
+import { encodePiece, compressPiece, pieceHash } from '../../../src/repository/format/piece.ts';
 import type { Manifest, Repository, VerifyLevel, VerifyReport } from '../../../src/repository/index.ts';
 import { backUp, memoryRepository, nextBackupId, publishPart } from './support/repository.ts';
 
@@ -159,7 +159,7 @@ describe('damage to a listing or an inventory', () => {
     ['flipped', 'inventory', 'inventory', 'inventory-damaged'],
   ] as const)('a %s root of a %s is found at level structure', async (how, _, member, kind) => {
     const { repo, backend, old } = await big();
-    const key = pieceKey(old.parts[0]![member]);
+    const key = pieceKey(old.parts[0]![member], 'zstd');
     if (how === 'missing') backend.contents.delete(key);
     else (backend.contents.get(key) as Buffer)[20]! ^= 1;
     const report = await expectFrom(repo, 'structure', [`${kind} ${key}`]);
@@ -185,10 +185,10 @@ describe('damage to a listing or an inventory', () => {
     const { repo, backend, old } = await scene();
     const part = old.parts[0]!;
     const plain = encodePiece('inventory', 0, [`{"o":"${keyOf('other').slice(-64)}","s":5}`]);
-    backend.contents.set(pieceKey(pieceName(plain)), compressPiece(plain));
-    const forged = await publishPart(repo, nextBackupId(), { ...part, inventory: pieceName(plain) });
+    backend.contents.set(pieceKey(pieceHash(plain), 'zstd'), compressPiece(plain));
+    const forged = await publishPart(repo, nextBackupId(), { ...part, inventory: pieceHash(plain) });
     const report = await repo.verify({ level: 'data' });
-    expect(kinds(report)).toEqual([`inventory-damaged ${pieceKey(pieceName(plain))}`]);
+    expect(kinds(report)).toEqual([`inventory-damaged ${pieceKey(pieceHash(plain), 'zstd')}`]);
     expect(report.findings[0]?.backups).toEqual([forged.id]);
     backend.contents.delete(keyOf('only old'));
     const missing = await repo.verify({ level: 'presence', ids: [forged.id] });
@@ -199,9 +199,13 @@ describe('damage to a listing or an inventory', () => {
     const { repo, old } = await scene();
     const part = old.parts[0]!;
     await publishPart(repo, nextBackupId(), { ...part, bytes: part.bytes + 1 });
-    expect(kinds(await repo.verify({ level: 'structure' }))).toEqual([`listing-damaged ${pieceKey(part.root)}`]);
+    expect(kinds(await repo.verify({ level: 'structure' }))).toEqual([
+      `listing-damaged ${pieceKey(part.root, 'zstd')}`,
+    ]);
     await publishPart(repo, nextBackupId(), { ...part, files: part.files + 1 });
-    expect(kinds(await repo.verify({ level: 'structure' }))).toContain(`inventory-damaged ${pieceKey(part.inventory)}`);
+    expect(kinds(await repo.verify({ level: 'structure' }))).toContain(
+      `inventory-damaged ${pieceKey(part.inventory, 'zstd')}`,
+    );
   });
 });
 

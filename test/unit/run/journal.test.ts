@@ -108,8 +108,9 @@ describe('the journal of a restore', () => {
 
 describe('the folder for what must be remembered', () => {
   test('is told by the environment, or is the usual one', () => {
-    expect(stateFolder({ SKEP_STATE: '/s' })).toBe('/s');
-    expect(stateFolder({ XDG_STATE_HOME: '/x' })).toBe('/x/skep');
-    expect(stateFolder({})).toMatch(/\.local\/state\/skep$/);
+    expect(stateFolder({ state_folder: '/c' }, { SKEP_STATE: '/s' })).toBe('/s');
+    expect(stateFolder({ state_folder: '/c' }, { XDG_STATE_HOME: '/x' })).toBe('/c');
+    expect(stateFolder({}, { XDG_STATE_HOME: '/x' })).toBe('/x/skep');
+    expect(stateFolder({}, {})).toMatch(/\.local\/state\/skep$/);
   });
 });

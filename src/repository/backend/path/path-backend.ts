@@ -5,7 +5,9 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Backend, Batch, ByteRange, StoredKey } from '../backend.ts';
 import { errnoCode, repositoryFsError } from './fs-error.ts';
+import { clearOldWrites } from './leftovers.ts';
 import { linkCreateOnly } from './link.ts';
+import { PathBins } from './path-bins.ts';
 import { PathBatch } from './path-batch.ts';
 import { forEachInSlices } from './slices.ts';
 import { PUBLISHED_MODE } from './staged-file.ts';
@@ -18,9 +20,11 @@ const SMALL = 256 << 10;
 /** A folder on a local or network filesystem with hard links. */
 export class PathBackend implements Backend {
   readonly location: string;
+  readonly bins: PathBins;
 
   constructor(location: string) {
     this.location = location;
+    this.bins = new PathBins(location);
   }
 
   async put(key: string, bytes: Uint8Array, options: { overwrite?: boolean } = {}): Promise<'created' | 'exists'> {
@@ -79,14 +83,21 @@ export class PathBackend implements Backend {
 
   async sizes(keys: readonly string[]): Promise<(number | undefined)[]> {
     const sizes: (number | undefined)[] = [];
-    await forEachInSlices(keys, (key) => {
-      try {
-        sizes.push(fs.statSync(this.#path(key), { throwIfNoEntry: false })?.size);
-      } catch (error) {
-        throw repositoryFsError(error, `look at ${key}`);
-      }
-    });
+    await forEachInSlices(keys, (key) => sizes.push(this.#stat(key)?.size));
     return sizes;
+  }
+
+  async names(prefix: string): Promise<ReadonlyMap<string, number | undefined>> {
+    const names = new Map<string, undefined>();
+    try {
+      const folder = fs.opendirSync(this.#path(prefix), { bufferSize: 1024 });
+      for (let e = folder.readSync(); e !== null; e = folder.readSync())
+        if (!e.isDirectory()) names.set(e.name, undefined);
+      folder.closeSync();
+    } catch (error) {
+      if (errnoCode(error) !== 'ENOENT') throw repositoryFsError(error, `list ${prefix}`);
+    }
+    return names;
   }
 
   async *list(prefix: string): AsyncIterable<StoredKey> {
@@ -101,8 +112,8 @@ export class PathBackend implements Backend {
       const key = `${prefix}${entry.name}`;
       if (entry.isDirectory()) yield* this.list(`${key}/`);
       else {
-        const [size] = await this.sizes([key]);
-        if (size !== undefined) yield { key, size };
+        const stat = this.#stat(key);
+        if (stat !== undefined) yield { key, size: stat.size, modifiedMs: stat.mtimeMs };
       }
     }
   }
@@ -119,6 +130,20 @@ export class PathBackend implements Backend {
     }
   }
 
+  async deleteMany(keys: readonly string[]): Promise<void> {
+    const folders = new Set<string>();
+    await forEachInSlices(keys, (key) => {
+      const path = this.#path(key);
+      try {
+        fs.unlinkSync(path);
+        folders.add(dirname(path));
+      } catch (error) {
+        if (errnoCode(error) !== 'ENOENT') throw repositoryFsError(error, `delete ${key}`);
+      }
+    });
+    await forEachInSlices(folders, syncFolder);
+  }
+
   async deletePrefix(prefix: string): Promise<void> {
     try {
       await rm(this.#path(prefix), { recursive: true, force: true });
@@ -127,8 +152,20 @@ export class PathBackend implements Backend {
     }
   }
 
+  async clearLeftovers(): Promise<number> {
+    return clearOldWrites(this.#path('incoming/put'));
+  }
+
   openBatch(prefix: string): Batch {
     return new PathBatch(this.location, prefix);
+  }
+
+  #stat(key: string): fs.Stats | undefined {
+    try {
+      return fs.statSync(this.#path(key), { throwIfNoEntry: false });
+    } catch (error) {
+      throw repositoryFsError(error, `look at ${key}`);
+    }
   }
 
   #path(key: string): string {

@@ -29,6 +29,7 @@ export function details(): Details {
       statements: [{ type: 'table', name: 'edgestore', cql: 'CREATE TABLE …' }],
       rows: { tables: [] },
       foreign: [],
+      grants: [],
     },
     cut: {
       T,

@@ -1,7 +1,8 @@
 import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { AttachmentWatch, type Seen } from '../../../../src/drivers/files/attachment-watch.ts';
+import { AttachmentWatch, STORED } from '../../../../src/drivers/files/attachment-watch.ts';
+import { PathTable } from '../../../../src/drivers/files/path-table.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 
 const POLL_MS = 10;
@@ -9,33 +10,35 @@ const POLL_MS = 10;
 async function scene(o: { skip?: (path: string) => Promise<boolean> } = {}) {
   const location = await temporaryFolder();
   await mkdir(join(location, 'attachment'));
-  const seen: Seen[] = [];
+  const seen: { path: string; source: string }[] = [];
+  const paths = new PathTable();
   const watch = new AttachmentWatch({
     location,
     run: 'run-1',
+    paths,
     skip: o.skip ?? (async () => false),
-    onNew: (s) => seen.push(s),
+    onNew: (id) => seen.push({ path: paths.pathOf(id), source: watch.sourceOf(id) }),
   });
   onTestFinished(() => watch.stop());
   const at = (name: string) => join(location, 'attachment', name);
-  const paths = () => seen.map((s) => s.path.replace('attachment/', '')).sort();
+  const names = () => seen.map((s) => s.path.replace('attachment/', '')).sort();
   const until = (n: number) => vi.waitFor(() => expect(seen).toHaveLength(n), { timeout: 10_000, interval: 2 });
-  return { location, watch, seen, at, paths, until };
+  return { location, watch, seen, at, names, paths, until };
 }
 
 describe('a watch over attachments', () => {
   test('sees what is there, then what comes, each once, and keeps the bytes of what is deleted', async () => {
-    const { location, watch, seen, at, paths, until } = await scene();
+    const { location, watch, seen, at, names, until } = await scene();
     await writeFile(at('a'), 'one');
     await watch.start(POLL_MS);
-    expect(paths()).toEqual(['a']);
+    expect(names()).toEqual(['a']);
     await writeFile(at('b'), 'two');
     await until(2);
     await rm(at('a'));
     await rm(at('b'));
     await watch.look();
-    expect(paths()).toEqual(['a', 'b']);
-    expect([...watch.known].sort()).toEqual(['attachment/a', 'attachment/b']);
+    expect(names()).toEqual(['a', 'b']);
+    expect(watch.seen).toBe(2);
     for (const s of seen) expect(await readFile(s.source, 'utf8')).toBe(s.path.endsWith('a') ? 'one' : 'two');
     await watch.stop();
     await watch.stop();
@@ -64,22 +67,32 @@ describe('a watch over attachments', () => {
   });
 
   test('sees a last look’s files though nothing has told of a change: also those in other folders', async () => {
-    const { location, watch, paths } = await scene();
+    const { location, watch, names } = await scene();
     await watch.start(60_000);
     await mkdir(join(location, 'other'));
     await writeFile(join(location, 'other', 'x'), '');
     await watch.look();
-    expect(paths()).toEqual(['other/x']);
+    expect(names()).toEqual(['other/x']);
   });
 
   test('knows what need not be pinned, and does not give it', async () => {
-    const { watch, paths, at } = await scene({ skip: async (path) => path.endsWith('stored') });
+    const { watch, names, at } = await scene({ skip: async (path) => path.endsWith('stored') });
     await writeFile(at('stored'), 'x');
     await writeFile(at('new'), 'y');
     await watch.start(POLL_MS);
-    expect(paths()).toEqual(['new']);
-    expect(watch.known.size).toBe(2);
+    expect(names()).toEqual(['new']);
+    expect(watch.seen).toBe(2);
     expect(watch.pinned).toBe(1);
+  });
+
+  test('neither pins nor gives what the table has as stored, and tells that it was seen', async () => {
+    const { watch, names, paths, at } = await scene();
+    const [stored, gone] = ['a', 'b'].map((digit) => digit.repeat(64)) as [string, string];
+    for (const name of [stored, gone]) paths.set(paths.idOf(`attachment/${name}`), STORED);
+    await writeFile(at(stored), 'x');
+    await watch.start(POLL_MS);
+    expect(names()).toEqual([]);
+    expect([stored, gone].map((name) => watch.wasSeen(paths.idOf(`attachment/${name}`)))).toEqual([true, false]);
   });
 
   test('sees a file again that was gone when it was to be pinned', async () => {
@@ -101,13 +114,13 @@ describe('a watch over attachments', () => {
   });
 
   test('never takes skep’s own folders, another run’s pins among them, for attachments', async () => {
-    const { location, watch, paths } = await scene();
+    const { location, watch, names } = await scene();
     for (const own of ['.skep-pins/run-0', '.skep-undo/run-0/attachment']) {
       await mkdir(join(location, own), { recursive: true });
       await writeFile(join(location, own, 'x'), '');
     }
     await watch.start(POLL_MS);
-    expect(paths()).toEqual([]);
+    expect(names()).toEqual([]);
     await watch.stop();
     expect(await readdir(join(location, '.skep-pins'))).toEqual(['run-0']);
   });

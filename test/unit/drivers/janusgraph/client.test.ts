@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { connectGraph, type Graph, type GraphOptions } from '../../../../src/drivers/janusgraph/client.ts';
 
@@ -87,6 +87,34 @@ describe('a script', () => {
     await expect(numbers.run('x')).rejects.toMatchObject({ code: 'janusgraph-failed' });
     const garbage = await scene((_asked, _reply, socket) => socket.send('not JSON'));
     await expect(garbage.run('x')).rejects.toMatchObject({ code: 'janusgraph-failed' });
+  });
+
+  test('that the server never answers ends some time after the server should have given up', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const asked = Promise.withResolvers<void>();
+    const graph = await scene(() => asked.resolve());
+    const running = graph.run('x', {}, 10_000);
+    const refused = expect(running).rejects.toMatchObject({ code: 'janusgraph-failed', retryable: true });
+    await asked.promise;
+    await vi.advanceTimersByTimeAsync(20_000);
+    await refused;
+  });
+
+  test('that the server cannot read fails with what it says', async () => {
+    const graph = await scene((_asked, _reply, socket) =>
+      socket.send(
+        JSON.stringify({ requestId: null, status: { code: 498, message: 'malformed' }, result: { data: null } }),
+      ),
+    );
+    await expect(graph.run('x')).rejects.toMatchObject({ message: 'JanusGraph: malformed' });
+  });
+
+  test('fails at once when the connection was lost, which the client knows', async () => {
+    const graph = await scene((_asked, _reply, socket) => socket.close());
+    expect(graph.isOpen).toBe(true);
+    await expect(graph.run('x')).rejects.toMatchObject({ retryable: true });
+    expect(graph.isOpen).toBe(false);
   });
 
   test('fails when the client is closed under it', async () => {

@@ -32,6 +32,7 @@ function graph(vertices: string[], adds: string[] = ['0']): Graph & { bindings: 
   const bindings: unknown[] = [];
   return {
     bindings,
+    isOpen: true,
     async run(script, b) {
       bindings.push(b);
       if (script.includes('g.V()')) return vertices;
@@ -78,7 +79,9 @@ describe('reconciling the index with the graph', () => {
     expect(i.scrollsClosed()).toBe(1);
   });
 
-  test('tells how many instances were only left over', async () => {
-    expect(await closeStaleInstances(graph([]))).toBe(2);
+  test('closes the instances that had registered by the cut, in the milliseconds that JanusGraph keeps', async () => {
+    const g = graph([]);
+    expect(await closeStaleInstances(g, 1_795_400_000_123_457n)).toBe(2);
+    expect(g.bindings).toEqual([{ cutMs: '1795400000123' }]);
   });
 });

@@ -29,6 +29,10 @@ describe.each(['8.19.0', '7.17.29'] as const)('a lab with elasticsearch %s', (el
     expect(cluster?.elasticsearch.user).toBe(elasticsearch === '8.19.0' ? 'skep-lab' : undefined);
   });
 
+  it('has skep keep what it must remember below the folder of the lab', () => {
+    expect(configSchema.parse(parse(skepYaml(record))).clusters['trial']?.state_folder).toBe('/labs/a/skep-state');
+  });
+
   it('writes no password into its record or its configuration', () => {
     expect(labRecord.parse(JSON.parse(JSON.stringify(record)))).toEqual(record);
     expect(JSON.stringify(record) + skepYaml(record)).not.toContain('never written');

@@ -3,17 +3,21 @@ import { findTools, missingPackages } from '../../../../lab/ground/tools.ts';
 
 it('names each package once, in order', () => {
   expect(missingPackages({ mvn: '/usr/bin/mvn', ssh: '/usr/bin/ssh', 'ssh-keygen': '/usr/bin/ssh-keygen' })).toEqual([
+    'age',
     'jq',
     'openjdk-17-jdk-headless',
     'openssh-server',
     'openssl',
+    'python3',
+    'python3-pip',
     'zstd',
   ]);
 });
 
 it('finds nothing missing where everything was found', async () => {
   const all = { java: 'x', javac: 'x', jar: 'x', keytool: 'x', mvn: 'x', sshd: 'x', ssh: 'x', 'ssh-keygen': 'x' };
-  expect(missingPackages({ ...all, openssl: 'x', zstd: 'x', jq: 'x' })).toEqual([]);
+  const others = { openssl: 'x', zstd: 'x', jq: 'x', age: 'x', python3: 'x', pip3: 'x' };
+  expect(missingPackages({ ...all, ...others })).toEqual([]);
 });
 
 it('does not find tools that are on no path', async () => {

@@ -232,3 +232,11 @@ function cutTime(ledger: Ledger, part: number): number {
   const first = times[0] ?? 0;
   return Math.round(first + ((times.at(-1) ?? 0) + 1000 - first) * part);
 }
+
+describe('a vertex that is taken away', () => {
+  test('is red too when a transaction after T deletes it: as missing, or as that deletion leaked', () => {
+    const ledger = ledgerOf([transaction('1-0-1', 10, CREATE), transaction('1-0-3', 30, DELETE)]);
+    const { missing, extra } = judge(ledger, 26, graphAfter(CREATE, [['delV', 'obs']]).scan());
+    expect([...missing, ...extra]).not.toEqual([]);
+  });
+});

@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { handlers } from '../../src/agent/handlers.ts';
+import { Session } from '../../src/agent/session.ts';
+import type { Method, Params, Results } from '../../src/protocol/methods.ts';
+
+/** The agent's own methods, called in this process. */
+export function openAgent(): {
+  call<M extends Method>(method: M, params: Params<M>): Promise<Results[M]>;
+  end(): Promise<void>;
+} {
+  const session = new Session();
+  const methods = handlers(session);
+  const { signal } = new AbortController();
+  return {
+    call: (method, params) => methods[method]!(params, { signal, emit: () => {} } as never) as never,
+    end: () => session.end(),
+  };
+}
+
+/** What the calling row gave. */
+export function input<T>(): T {
+  return JSON.parse(process.argv[2] as string) as T;
+}
+
+/** One JSON object for the calling row, with the most memory that this process had and what it gave the disk to write. */
+export function print(result: Record<string, unknown>): void {
+  const written = /^write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1];
+  const rss_mb = Math.round(process.resourceUsage().maxRSS / 1024);
+  const written_mb = Math.round(Number(written) / 1e4) / 100;
+  process.stdout.write(JSON.stringify({ ...result, rss_mb, written_mb }));
+}

@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+
+/** Seconds that a process took, and what it printed. */
+export interface Timed {
+  seconds: number;
+  /** Of all cores and of its children. */
+  cpuSeconds: number;
+  stdout: string;
+}
+
+/** Runs a command to its end in a process of its own; from its start to its exit, start-up included. */
+export async function timed(argv: readonly string[], env: Record<string, string> = {}): Promise<Timed> {
+  // bash's `time` also tells the CPU time of a child, which Node does not.
+  const script = `TIMEFORMAT='%3R %3U %3S'; time "$@" 2>&3`;
+  const child = spawn('bash', ['-c', script, 'bash', ...argv], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  const read = (stream: NodeJS.ReadableStream | null) => {
+    const text = { all: '' };
+    stream?.setEncoding('utf8').on('data', (chunk: string) => (text.all += chunk));
+    return text;
+  };
+  const [stdout, times, stderr] = [child.stdout, child.stderr, child.stdio[3] as NodeJS.ReadableStream].map(read);
+  const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+  if (code !== 0) throw new Error(`${argv.join(' ')} ended with ${String(code)}: ${stderr?.all}`);
+  const [real, user, system] = (times?.all ?? '').trim().split(' ').map(Number) as [number, number, number];
+  return { seconds: real, cpuSeconds: user + system, stdout: stdout?.all ?? '' };
+}
+
+/** Runs `bench/product/<script>` under the project's Node with one JSON argument; it prints one JSON object. */
+export async function timedProduct<T>(script: string, input: unknown): Promise<Timed & { result: T }> {
+  const file = join(import.meta.dirname, 'product', script);
+  const ran = await timed([process.execPath, file, JSON.stringify(input)]);
+  return { ...ran, result: JSON.parse(ran.stdout) as T };
+}
+
+/** Runs a line of shell; `$1` and so on are the arguments. */
+export function timedShell(line: string, ...args: string[]): Promise<Timed> {
+  return timed(['bash', '-e', '-c', line, 'bash', ...args]);
+}

@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import { keys, type KeysReport, rotateKeys } from '../../index.ts';
+import { eventRenderer } from '../render/events.ts';
+import { clusterOf, onCluster, type ClusterOptions } from '../shared-options.ts';
+
+export function registerKeys(program: Command): void {
+  const command = onCluster(program.command('keys'))
+    .description('whom a sealed repository seals to, and since when')
+    .addHelpText('after', '\nExamples:\n  skep keys\n  skep keys rotate --dry-run\n  skep keys rotate')
+    .action(async (o: ClusterOptions) => {
+      const report = await keys(await clusterOf(o));
+      if (o.json) eventRenderer(true)({ type: 'result', command: 'keys', ...report });
+      else process.stdout.write(`${text(report)}\n`);
+    });
+  onCluster(command.command('rotate'))
+    .description('seal what is new to the recipients of the configuration; what is stored stays as it is')
+    .option('--dry-run', 'show the plan and change nothing')
+    .addHelpText(
+      'after',
+      '\nKeep the old identities: contents that were stored before are needed by newer backups too.\n\n' +
+        'Example:\n  skep keys rotate --dry-run',
+    )
+    .action(async (_o: unknown, command: Command) => {
+      const o = command.optsWithGlobals<ClusterOptions & { dryRun?: boolean }>();
+      const cluster = await clusterOf(o);
+      const emit = eventRenderer(o.json === true);
+      if (o.dryRun) {
+        const { configured, agree } = await keys(cluster);
+        const steps = agree ? [] : [{ text: `seal new contents to ${configured.join(', ')}`, changes: true }];
+        return emit({ type: 'plan', steps });
+      }
+      const generation = await rotateKeys(cluster);
+      if (o.json) emit({ type: 'result', command: 'keys rotate', generation });
+      else process.stdout.write(`generation ${generation} of the keys: new contents go to the new recipients\n`);
+    });
+}
+
+function text(r: KeysReport): string {
+  if (!r.sealed) return 'the repository is not sealed';
+  const lines = r.generations.flatMap((g) => [
+    `generation ${g.generation}, since ${g.createdAt}${g.genuine === false ? ', NOT made with the naming key' : ''}`,
+    ...g.recipients.map((recipient) => `  ${recipient}`),
+  ]);
+  if (!r.agree) lines.push('the configuration names others: `skep keys rotate`', ...r.configured.map((c) => `  ${c}`));
+  return lines.join('\n');
+}

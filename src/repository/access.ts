@@ -1,0 +1,39 @@
+import { z } from 'zod';
+
+/** How an object storage is reached. Holds secrets: it goes over the protocol, never onto a command line or into a log. */
+const s3Access = z.strictObject({
+  /** The region's own address when absent. */
+  endpoint: z.url().optional(),
+  region: z.string().min(1),
+  /** `https://endpoint/bucket` instead of `https://bucket.endpoint`. */
+  pathStyle: z.boolean(),
+  /** PEM of the CA that signed the endpoint's certificate; the system's when absent. */
+  ca: z.string().optional(),
+  /** The environment's, as the SDK finds them, when absent. */
+  credentials: z
+    .strictObject({
+      accessKeyId: z.string().min(1),
+      secretAccessKey: z.string().min(1),
+      sessionToken: z.string().optional(),
+    })
+    .optional(),
+});
+
+/** What it takes to open a repository: the same value on the controller and on the nodes. */
+export const repositoryAccess = z.strictObject({
+  /** An absolute path, or `s3://bucket` with an optional `/prefix`. */
+  location: z.string().min(1),
+  s3: s3Access.optional(),
+  /** Of a sealed repository: names objects; 64 hex digits. */
+  namingKey: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+  /** Of a sealed repository: whom new contents must be sealed to (`age1…`), so that no other recipient gets in. */
+  recipients: z.array(z.string().min(1)).min(1).optional(),
+  /** Of a sealed repository: age identities (`AGE-SECRET-KEY-1…`), only for who reads. */
+  identities: z.array(z.string().min(1)).optional(),
+});
+
+export type S3Access = z.output<typeof s3Access>;
+export type RepositoryAccess = z.output<typeof repositoryAccess>;

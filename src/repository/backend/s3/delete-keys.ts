@@ -1,0 +1,85 @@
+import {
+  DeleteObjectsCommand,
+  GetBucketVersioningCommand,
+  ListObjectVersionsCommand,
+  type ListObjectVersionsCommandInput,
+  type ListObjectVersionsCommandOutput,
+  type ObjectIdentifier,
+} from '@aws-sdk/client-s3';
+import { isUnknownToStorage, type S3Bucket } from './s3-bucket.ts';
+
+/** What one request may delete. */
+const BATCH = 1000;
+
+/**
+ * Deletes keys for good. Where a bucket keeps versions (object lock makes it), a plain deletion would free nothing and
+ * hide even what is locked: so every version is named, and what is locked stays and is an error.
+ */
+export class Deleter {
+  readonly #bucket: S3Bucket;
+  #versioned: Promise<boolean> | undefined;
+
+  constructor(bucket: S3Bucket) {
+    this.#bucket = bucket;
+  }
+
+  /** Keys that are not there are no failure. May be repeated. */
+  async deleteKeys(keys: readonly string[]): Promise<void> {
+    const versioned = await this.#isVersioned();
+    for (let from = 0; from < keys.length; from += BATCH) {
+      const batch = keys.slice(from, from + BATCH);
+      if (!versioned) await this.#delete(batch.map((key) => ({ Key: this.#bucket.at(key).Key })));
+      else await Promise.all(batch.map((key) => this.#deleteVersions(key, (found) => found === key)));
+    }
+  }
+
+  async deletePrefix(prefix: string): Promise<void> {
+    if (await this.#isVersioned()) return this.#deleteVersions(prefix, () => true);
+    for await (const page of this.#bucket.pages(prefix)) await this.deleteKeys(page.map(({ key }) => key));
+  }
+
+  async #deleteVersions(prefix: string, wanted: (key: string) => boolean): Promise<void> {
+    const { Bucket, Key: Prefix } = this.#bucket.at(prefix);
+    let next: Pick<ListObjectVersionsCommandInput, 'KeyMarker' | 'VersionIdMarker'> | undefined = {};
+    while (next !== undefined) {
+      const command = new ListObjectVersionsCommand({ Bucket, Prefix, ...next });
+      const page: ListObjectVersionsCommandOutput = await this.#bucket.call(`list the versions of ${prefix}`, (o) =>
+        this.#bucket.client.send(command, o),
+      );
+      const found = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])]
+        .filter(({ Key = '' }) => wanted(this.#bucket.keyOf(Key)))
+        .map(({ Key = '', VersionId }) => ({ Key, ...(VersionId === undefined ? {} : { VersionId }) }));
+      await this.#delete(found);
+      const { NextKeyMarker: KeyMarker, NextVersionIdMarker: VersionIdMarker } = page;
+      next = page.IsTruncated === true ? { KeyMarker, VersionIdMarker } : undefined;
+    }
+  }
+
+  async #delete(Objects: ObjectIdentifier[]): Promise<void> {
+    if (Objects.length === 0) return;
+    const { bucket: Bucket, client } = this.#bucket;
+    const what = `delete ${Objects.length === 1 ? this.#bucket.keyOf(Objects[0]?.Key ?? '') : `${Objects.length} keys`}`;
+    const command = new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } });
+    const { Errors = [] } = await this.#bucket.call(what, (o) => client.send(command, o));
+    const first = Errors.find(({ Code }) => Code !== 'NoSuchKey' && Code !== 'NoSuchVersion');
+    if (first === undefined) return;
+    const error = Object.assign(new Error(first.Message ?? 'refused'), { name: first.Code ?? 'unknown' });
+    throw this.#bucket.failure(error, `delete ${this.#bucket.keyOf(first.Key ?? '')}`);
+  }
+
+  /** A storage that does not know the question, or does not answer it to us, is taken for one without versions. */
+  #isVersioned(): Promise<boolean> {
+    const { bucket: Bucket, client } = this.#bucket;
+    this.#versioned ??= this.#bucket
+      .call('ask for versions', (o) => client.send(new GetBucketVersioningCommand({ Bucket }), o))
+      .then(
+        ({ Status }) => Status === 'Enabled' || Status === 'Suspended',
+        (error: unknown) => {
+          if (isUnknownToStorage(error)) return false;
+          this.#versioned = undefined;
+          throw error;
+        },
+      );
+    return this.#versioned;
+  }
+}

@@ -1,0 +1,205 @@
+import {
+  CopyObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { randomBytes } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { SkepError } from '../../../errors.ts';
+import type { S3Access } from '../../access.ts';
+import type { ByteRange, StoredKey } from '../backend.ts';
+import { Budget } from './budget.ts';
+import { withRetry } from './retry.ts';
+import { makeClient } from './s3-client.ts';
+import { isCode, isRetryable, s3Error } from './s3-error.ts';
+import { parseS3Location } from './s3-location.ts';
+
+/** Requests under way at once, of all that one backend does. */
+const REQUESTS = 32;
+/** A place that never answered is given up soon, one that did is waited for: about half a minute. */
+const FIRST_ATTEMPTS = 3;
+const LATER_ATTEMPTS = 9;
+/** Metadata of every key: tells whether a creation whose answer was lost was ours. */
+export const TOKEN = 'skep-put';
+
+export interface Head {
+  size: number;
+  token?: string;
+  version?: string;
+  retainUntil?: Date;
+}
+
+/** The requests that a backend needs, below one prefix of one bucket: retried, with typed errors. */
+export class S3Bucket {
+  readonly location: string;
+  readonly client: S3Client;
+  readonly bucket: string;
+  readonly #prefix: string;
+  readonly #endpoint: string;
+  readonly #requests = new Budget(REQUESTS);
+  #answered = false;
+
+  constructor(location: string, access: S3Access) {
+    this.location = location;
+    const { bucket, prefix } = parseS3Location(location);
+    this.bucket = bucket;
+    this.#prefix = prefix;
+    this.#endpoint = access.endpoint ?? `Amazon S3 in ${access.region}`;
+    this.client = makeClient(access, REQUESTS);
+  }
+
+  /** Create-only, by the storage's own condition. May be repeated. */
+  async create(key: string, body: Uint8Array, signal?: AbortSignal): Promise<'created' | 'exists'> {
+    const token = newToken();
+    const input = { ...this.at(key), Body: body, IfNoneMatch: '*', Metadata: { [TOKEN]: token } };
+    try {
+      await this.call(`write ${key}`, (o) => this.client.send(new PutObjectCommand(input), o), signal);
+      return 'created';
+    } catch (error) {
+      return await this.isOurs(key, token, error, signal);
+    }
+  }
+
+  async overwrite(key: string, body: Uint8Array): Promise<void> {
+    const input = { ...this.at(key), Body: body };
+    await this.call(`write ${key}`, (o) => this.client.send(new PutObjectCommand(input), o));
+  }
+
+  async head(key: string, signal?: AbortSignal): Promise<Head | undefined> {
+    const input = this.at(key);
+    try {
+      const found = await this.call(
+        `look at ${key}`,
+        (o) => this.client.send(new HeadObjectCommand(input), o).catch((e: unknown) => this.#explain(key, e, o)),
+        signal,
+      );
+      const { ContentLength: size = 0, Metadata, VersionId: version, ObjectLockRetainUntilDate: retainUntil } = found;
+      const token = Metadata?.[TOKEN];
+      return {
+        size,
+        ...(token === undefined ? {} : { token }),
+        ...(version === undefined ? {} : { version }),
+        ...(retainUntil === undefined ? {} : { retainUntil }),
+      };
+    } catch (error) {
+      if (error instanceof SkepError && error.code === 'object-missing') return undefined;
+      throw error;
+    }
+  }
+
+  /** The stream must be read or destroyed. Undefined for a range that begins behind the end. */
+  async get(key: string, range: ByteRange | undefined, signal?: AbortSignal): Promise<Readable | undefined> {
+    const last = range === undefined || range.end === Infinity ? '' : range.end - 1;
+    const input = { ...this.at(key), ...(range === undefined ? {} : { Range: `bytes=${range.start}-${last}` }) };
+    const found = await this.call(
+      `read ${key}`,
+      (o) =>
+        this.client.send(new GetObjectCommand(input), o).catch((error: unknown) => {
+          if (isCode(error, 'InvalidRange')) return undefined;
+          throw error;
+        }),
+      signal,
+    );
+    return found?.Body as Readable | undefined;
+  }
+
+  /** Keys in the order of their bytes, page by page; those behind `after`, if given. */
+  async *pages(prefix: string, after?: string): AsyncGenerator<StoredKey[]> {
+    let token: string | undefined;
+    do {
+      const input = {
+        Bucket: this.bucket,
+        Prefix: this.#prefix + prefix,
+        ...(token === undefined ? {} : { ContinuationToken: token }),
+        ...(after === undefined || token !== undefined ? {} : { StartAfter: this.#prefix + after }),
+      };
+      const page = await this.call(`list ${prefix}`, (o) => this.client.send(new ListObjectsV2Command(input), o));
+      yield (page.Contents ?? []).map(({ Key = '', Size = 0, LastModified }) => {
+        const modified = LastModified === undefined ? {} : { modifiedMs: LastModified.getTime() };
+        return { key: this.keyOf(Key), size: Size, ...modified };
+      });
+      token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+  }
+
+  async copy(from: string, to: string): Promise<void> {
+    const source = `${this.bucket}/${this.#prefix}${from}`.split('/').map(encodeURIComponent).join('/');
+    const input = { ...this.at(to), CopySource: source };
+    await this.call(`copy ${from}`, (o) => this.client.send(new CopyObjectCommand(input), o));
+  }
+
+  /** Runs one request: bounded in number, retried, its failure a SkepError. */
+  async call<T>(
+    what: string,
+    request: (options: { abortSignal?: AbortSignal }) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const attempt = async (): Promise<T> => {
+      const done = await this.#requests.acquire(1);
+      try {
+        const answer = await request(signal === undefined ? {} : { abortSignal: signal });
+        this.#answered = true;
+        return answer;
+      } finally {
+        done();
+      }
+    };
+    const attempts = (): number => (this.#answered ? LATER_ATTEMPTS : FIRST_ATTEMPTS);
+    try {
+      return await withRetry(attempt, { isRetryable, attempts, signal });
+    } catch (error) {
+      throw this.failure(error, what, signal);
+    }
+  }
+
+  at(key: string): { Bucket: string; Key: string } {
+    return { Bucket: this.bucket, Key: this.#prefix + key };
+  }
+
+  keyOf(stored: string): string {
+    return stored.slice(this.#prefix.length);
+  }
+
+  failure(error: unknown, what: string, signal?: AbortSignal): SkepError {
+    return s3Error(error, what, { location: this.location, endpoint: this.#endpoint }, signal);
+  }
+
+  /** Judges a creation that failed: one that was repeated since its answer was lost finds what it made itself. */
+  async isOurs(key: string, token: string, error: unknown, signal?: AbortSignal): Promise<'created' | 'exists'> {
+    const { status, code } = error instanceof SkepError ? error.context : {};
+    if (status !== 412 && code !== 'NoSuchUpload') throw error;
+    const found = await this.head(key, signal);
+    if (found !== undefined) return found.token === token ? 'created' : 'exists';
+    throw status === 412 ? refused(key, error) : error;
+  }
+
+  /** The answer to a HEAD has no body, so no code: anything but "not there" is asked for again with a GET. */
+  async #explain(key: string, error: unknown, options: { abortSignal?: AbortSignal }): Promise<never> {
+    const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+    if (status === undefined || status === 404 || status >= 500) throw error;
+    const answer = await this.client.send(new GetObjectCommand({ ...this.at(key), Range: 'bytes=0-0' }), options);
+    (answer.Body as Readable).destroy();
+    throw error;
+  }
+}
+
+/** A question about the bucket that the storage does not know, or does not answer to us. */
+export function isUnknownToStorage(error: unknown): boolean {
+  const status = error instanceof SkepError ? Number(error.context['status']) : NaN;
+  return status < 500 || status === 501;
+}
+
+export function newToken(): string {
+  return randomBytes(12).toString('hex');
+}
+
+function refused(key: string, cause: unknown): SkepError {
+  const hint = 'The bucket may keep a deleted version of it: remove that version, then run the command again.';
+  return new SkepError('repository-failed', `the storage does not create ${key} though it is not there`, {
+    cause,
+    hint,
+  });
+}

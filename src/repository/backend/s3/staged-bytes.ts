@@ -1,0 +1,32 @@
+import type { Staged } from '../backend.ts';
+import type { BatchContext } from './s3-batch.ts';
+
+/** A content in memory. */
+export class StagedBytes implements Staged {
+  readonly #bytes: Uint8Array;
+  readonly #release: () => void;
+
+  /** `release` gives the memory back that is counted for it. */
+  constructor(bytes: Uint8Array, release: () => void) {
+    this.#bytes = bytes;
+    this.#release = release;
+  }
+
+  get size(): number {
+    return this.#bytes.length;
+  }
+
+  async write(): Promise<void> {
+    throw new Error('a content in memory is whole');
+  }
+
+  async end(): Promise<void> {}
+
+  async create(context: BatchContext, key: string): Promise<'created' | 'exists'> {
+    return context.bucket.create(key, this.#bytes, context.signal);
+  }
+
+  async discard(): Promise<void> {
+    this.#release();
+  }
+}

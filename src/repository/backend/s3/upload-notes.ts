@@ -1,0 +1,34 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { abortUpload, type Upload } from './multipart.ts';
+import type { Deleter } from './delete-keys.ts';
+import { readWhole } from './read-object.ts';
+import type { S3Bucket } from './s3-bucket.ts';
+
+const SUFFIX = '.upload';
+const noteSchema = z.object({ key: z.string(), id: z.string() });
+
+/**
+ * Says in the run's own place that an upload is under way: its parts are kept, and paid for, until somebody ends it, and
+ * the storage does not tell whose they are. Gives what removes the note.
+ */
+export async function noteUpload(
+  bucket: S3Bucket,
+  deleter: Deleter,
+  prefix: string,
+  { key, id }: Upload,
+): Promise<() => Promise<void>> {
+  const note = `${prefix}${randomBytes(8).toString('hex')}${SUFFIX}`;
+  await bucket.create(note, Buffer.from(JSON.stringify({ key, id })));
+  return () => deleter.deleteKeys([note]);
+}
+
+/** Aborts the uploads that are noted below a prefix; of a dead run there may be some. May be repeated. */
+export async function abortNoted(bucket: S3Bucket, prefix: string): Promise<void> {
+  for await (const page of bucket.pages(prefix)) {
+    for (const { key } of page.filter((stored) => stored.key.endsWith(SUFFIX))) {
+      const note = noteSchema.safeParse(JSON.parse((await readWhole(bucket, key)).toString('utf8')));
+      if (note.success) await abortUpload(bucket, note.data);
+    }
+  }
+}

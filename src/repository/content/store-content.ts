@@ -1,0 +1,102 @@
+import { createHash, hash } from 'node:crypto';
+import type { Staged } from '../backend/backend.ts';
+import { type Encoding, encodingsOf } from '../format/names.ts';
+import { sealBytes, SealSink } from '../sealing/seal.ts';
+import type { Compression, StoredForm } from '../types.ts';
+import { compressor, compressWhole, sampleShrinks } from './compression.ts';
+import { RawSink, type Sink, StageSink, ZstdSink } from './sink.ts';
+
+/** What becomes of a content's bytes: plain values only, so that another thread can do it. */
+export interface Encoder {
+  compression: Compression;
+  /** Whom the content is sealed to; undefined in a repository that is not sealed. */
+  recipients: readonly string[] | undefined;
+}
+
+/** A content in order; a chunk is valid until the next one is asked for. */
+type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+/** Called before a chunk is used; throws to end the reading. */
+export interface ReadWatch {
+  check(): void;
+  onBytes?: ((bytes: number) => void) | undefined;
+}
+
+/** The stored form of a content in memory. */
+export async function encodeWhole(
+  content: Uint8Array,
+  sha256: string,
+  { compression, recipients }: Encoder,
+): Promise<{ bytes: Uint8Array; form: StoredForm }> {
+  const compressed = compressWhole(content, compression);
+  const [plainEncoding, compressedEncoding] = encodingsOf(recipients !== undefined);
+  const encoding = compressed === undefined ? plainEncoding : compressedEncoding;
+  const packed = compressed ?? content;
+  const bytes = recipients === undefined ? packed : await sealBytes(packed, recipients);
+  const storedSha256 = bytes === content ? sha256 : hash('sha256', bytes);
+  return { bytes, form: { encoding, storedSize: bytes.length, storedSha256 } };
+}
+
+/** The encoding that `storeContent` takes for a content that begins with these bytes: its first MiB, or all of it. */
+export function encodingFor(first: Uint8Array, { compression, recipients }: Encoder): Encoding {
+  const [plain, compressed] = encodingsOf(recipients !== undefined);
+  return compression !== 'off' && sampleShrinks(first, compression) ? compressed : plain;
+}
+
+/** Reads a content to its end, once, and stages its stored form. After a failure `staged` is to be discarded. */
+export async function storeContent(
+  chunks: Chunks,
+  staged: Staged,
+  encoder: Encoder,
+  watch: ReadWatch,
+): Promise<{ sha256: string; size: number; form: StoredForm }> {
+  const stored = new StageSink(staged);
+  let way: { sink: Sink; encoding: Encoding } | undefined;
+  try {
+    const read = await hashContent(chunks, watch, async (chunk) => {
+      way ??= await sinkFor(chunk, staged, stored, encoder);
+      await way.sink.write(chunk);
+    });
+    way ??= await sinkFor(Buffer.alloc(0), staged, stored, encoder);
+    await way.sink.end();
+    const { encoding } = way;
+    if (encoding !== 'raw') return { ...read, form: { encoding, ...stored.form() } };
+    return { ...read, form: { encoding, storedSize: staged.size, storedSha256: read.sha256 } };
+  } catch (error) {
+    await way?.sink.abandon();
+    throw error;
+  }
+}
+
+/** Reads a content once; the caller's use of a chunk goes on while it is hashed and the next one is read. */
+export async function hashContent(
+  chunks: Chunks,
+  watch: ReadWatch,
+  use?: (chunk: Uint8Array) => Promise<void>,
+): Promise<{ sha256: string; size: number }> {
+  const digest = createHash('sha256');
+  let total = 0;
+  for await (const chunk of chunks) {
+    watch.check();
+    const using = use?.(chunk);
+    digest.update(chunk);
+    await using;
+    total += chunk.length;
+    watch.onBytes?.(chunk.length);
+  }
+  return { sha256: digest.digest('hex'), size: total };
+}
+
+async function sinkFor(
+  first: Uint8Array,
+  staged: Staged,
+  stored: StageSink,
+  encoder: Encoder,
+): Promise<{ sink: Sink; encoding: Encoding }> {
+  const { compression, recipients } = encoder;
+  const encoding = encodingFor(first, encoder);
+  if (encoding === 'raw') return { sink: new RawSink(staged), encoding };
+  const sealed = recipients === undefined ? stored : await SealSink.begin(recipients, stored);
+  const compressed = compression !== 'off' && (encoding === 'zstd' || encoding === 'zstd+age');
+  return { sink: compressed ? new ZstdSink(compressor(compression), sealed) : sealed, encoding };
+}

@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SkepError } from '../../errors.ts';
+import { extractObject, readObject } from '../content/object-reader.ts';
+import { BatchObjectWriter } from '../content/object-writer.ts';
+import { contentHash, fileEntry, type FileEntry, type ListingEntry } from '../format/listing-entry.ts';
+import type { ManifestPart } from '../format/manifest.ts';
+import { readListing, writeListing } from '../listing/listing.ts';
+import { publish } from '../publish.ts';
+import { openDetails } from '../sealing/details.ts';
+import type { StoredObject } from '../types.ts';
+import type { Chosen } from './choose.ts';
+import { publishing, type CopyJob } from './job.ts';
+import type { CopyTotals } from './stored-copier.ts';
+
+/** Up to this size a content is opened in memory; a larger one goes through a file. */
+const SMALL = 8 << 20;
+const PARALLEL = 4;
+
+/** Opens the contents of a backup with the source's keys and stores them with the target's. Needs the source's identity. */
+export async function copyResealed(job: CopyJob, { id, origin, manifest }: Chosen): Promise<CopyTotals> {
+  const { source, target, options } = job;
+  if (!source.vault.keyring.opens) {
+    throw new SkepError('key-missing', 'the repositories have different keys, and the source cannot be opened here', {
+      hint: 'Name an identity of the source, or copy into a repository with the same keys.',
+    });
+  }
+  const details = manifest.details ?? (await openDetails(manifest.sealed ?? '', manifest.id, source.vault.keyring));
+  const totals: CopyTotals = { keys: 0, bytes: 0, newKeys: 0, newBytes: 0 };
+  const parts: ManifestPart[] = [];
+  for (const [i, part] of manifest.parts.entries()) {
+    const writer = new BatchObjectWriter(target.vault, {
+      run: options.owner.run,
+      writer: `copy-${i}`,
+      compression: 'auto',
+    });
+    try {
+      const entries = inOrder(readListing(source.vault, part.root), (entry) => copyEntry(job, writer, entry));
+      const listing = await writeListing(entries, writer, options.signal ? { signal: options.signal } : {});
+      await writer.close();
+      const { objects, bytes, newObjects, newBytes } = writer.totals;
+      parts.push({ node: part.node, store: part.store, ...listing, newBytes });
+      totals.keys += objects;
+      totals.bytes += bytes;
+      totals.newKeys += newObjects;
+      totals.newBytes += newBytes;
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
+  }
+  const { startedAt, finishedAt, consistency, cutMicros, windowMs } = manifest;
+  const when = { ...(cutMicros === undefined ? {} : { cutMicros }), ...(windowMs === undefined ? {} : { windowMs }) };
+  await publish(
+    target.vault,
+    target.descriptor,
+    { id, startedAt, finishedAt, consistency, ...when, parts, copiedFrom: origin, details },
+    publishing(job),
+  );
+  return totals;
+}
+
+async function copyEntry(job: CopyJob, writer: BatchObjectWriter, entry: ListingEntry): Promise<ListingEntry> {
+  if (entry.linkTo !== undefined) return entry;
+  const stored = await copyContent(job, writer, entry);
+  if (stored.sha256 !== contentHash(entry)) throw new SkepError('object-damaged', `${entry.path} has another content`);
+  job.options.onBytes?.(stored.size);
+  const { mtimeMs, mode } = entry;
+  return fileEntry(entry.path, stored, {
+    ...(mtimeMs === undefined ? {} : { mtimeMs }),
+    ...(mode === undefined ? {} : { mode }),
+  });
+}
+
+async function copyContent(
+  { source, options }: CopyJob,
+  writer: BatchObjectWriter,
+  { object, size }: FileEntry,
+): Promise<StoredObject> {
+  const signal = options.signal === undefined ? {} : { signal: options.signal };
+  if (size <= SMALL) {
+    const chunks: Buffer[] = [];
+    for await (const chunk of await readObject(source.vault, object, signal)) chunks.push(chunk as Buffer);
+    return writer.putBytes(Buffer.concat(chunks));
+  }
+  const file = join(tmpdir(), `skep-copy-${randomBytes(8).toString('hex')}`);
+  try {
+    await extractObject(source.vault, object, file, { ...signal, mode: 0o600 });
+    return await writer.putFile(file, signal);
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+/** Several at a time, given out in the order in which they came. */
+async function* inOrder<T, R>(items: AsyncIterable<T>, work: (item: T) => Promise<R>): AsyncGenerator<R> {
+  const under: Promise<R>[] = [];
+  try {
+    for await (const item of items) {
+      under.push(work(item));
+      if (under.length >= PARALLEL) yield await (under.shift() as Promise<R>);
+    }
+    while (under.length > 0) yield await (under.shift() as Promise<R>);
+  } finally {
+    await Promise.allSettled(under);
+  }
+}

@@ -1,0 +1,55 @@
+import type { Descriptor } from '../format/descriptor.ts';
+import type { Lease, LeaseOwner } from '../lease/index.ts';
+import type { Vault } from '../sealing/keyring.ts';
+import type { CopyTotals } from './stored-copier.ts';
+
+/** A repository as a copy sees it. */
+export interface CopyEnd {
+  vault: Vault;
+  descriptor: Descriptor;
+}
+
+export interface CopyOptions {
+  /** Of the leases; its run names the staging place. */
+  owner: LeaseOwner;
+  /** Else the `last` newest ones, else all. */
+  ids?: readonly string[];
+  last?: number;
+  dryRun?: boolean;
+  /** Of object lock in the target, as of `Repository.publish`. */
+  lockMs?: number;
+  signal?: AbortSignal;
+  /** Told of each backup that begins, and of bytes that were looked at or copied since the last call. */
+  onBackup?: (id: string, done: number, total: number) => void;
+  onBytes?: (bytes: number) => void;
+}
+
+export interface CopiedBackup extends CopyTotals {
+  /** Its id in the source, and in the target. */
+  from: string;
+  id: string;
+}
+
+export interface CopyReport {
+  copied: CopiedBackup[];
+  /** Ids in the source of what the target had. */
+  there: string[];
+  /** Only of a dry run: what would be copied. */
+  planned: string[];
+  /** Whether contents were opened and stored anew, for other keys. */
+  resealed: boolean;
+}
+
+/** One copy of several backups. */
+export interface CopyJob {
+  source: CopyEnd;
+  target: CopyEnd;
+  lease: Lease;
+  options: CopyOptions;
+}
+
+/** What a publish in the target is told. */
+export function publishing({ lease, options }: Pick<CopyJob, 'lease' | 'options'>) {
+  const { signal, lockMs } = options;
+  return { lease, ...(signal === undefined ? {} : { signal }), ...(lockMs === undefined ? {} : { lockMs }) };
+}

@@ -1,0 +1,173 @@
+import { createHash, hash } from 'node:crypto';
+import { zstdDecompressSync } from 'node:zlib';
+import { SkepError } from '../../errors.ts';
+import type { Backend, Batch } from '../backend/backend.ts';
+import { throwIfCancelled } from '../content/cancel.ts';
+import { MAX_PLAIN_PIECE } from '../format/piece.ts';
+import type { NeededKey } from '../needed-keys.ts';
+
+/** Up to this size a key is read in one call. */
+const SMALL = 256 << 10;
+const PARALLEL = 4;
+/** What is staged is published from here on, so that a killed copy has lost little. */
+const FLUSH_KEYS = 4096;
+const FLUSH_BYTES = 512 * 1024 ** 2;
+
+/** Why a key of the source cannot be copied. */
+export interface CopyDamage {
+  kind: 'object-missing' | 'object-truncated' | 'object-oversized' | 'hash-mismatch';
+  key: string;
+  message: string;
+}
+
+export interface CopyTotals {
+  keys: number;
+  /** Stored bytes of all keys. */
+  bytes: number;
+  newKeys: number;
+  newBytes: number;
+}
+
+/** Brings keys from one storage to another as they are stored, each checked on the way by what names it or what an inventory says. */
+export class StoredCopier {
+  readonly totals: CopyTotals = { keys: 0, bytes: 0, newKeys: 0, newBytes: 0 };
+  /** What was not copied. */
+  readonly damages: CopyDamage[] = [];
+  readonly #source: Backend;
+  readonly #target: Backend;
+  readonly #batch: Batch;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onBytes: (bytes: number) => void;
+  #stagedKeys = 0;
+  #stagedBytes = 0;
+
+  constructor(
+    source: Backend,
+    target: Backend,
+    options: { prefix: string; signal?: AbortSignal | undefined; onBytes?: (bytes: number) => void },
+  ) {
+    this.#source = source;
+    this.#target = target;
+    this.#batch = target.openBatch(options.prefix);
+    this.#signal = options.signal;
+    this.#onBytes = options.onBytes ?? (() => undefined);
+  }
+
+  /** Distinct keys. One that the target holds with its size is not read. */
+  async copy(keys: readonly NeededKey[]): Promise<void> {
+    const there = await this.#target.sizes(keys.map(({ key }) => key));
+    const lacking: NeededKey[] = [];
+    keys.forEach((needed, i) => {
+      const { stored } = needed;
+      if (stored === undefined || there[i] !== stored.size) lacking.push(needed);
+      else this.#count(stored.size);
+    });
+    const sizes = await this.#source.sizes(lacking.map(({ key }) => key));
+    const foundAt = new Map(keys.map(({ key }, i) => [key, there[i]]));
+    const next = lacking.entries();
+    const work = async (): Promise<void> => {
+      for (const [i, needed] of next) {
+        throwIfCancelled(this.#signal);
+        const size = sizes[i];
+        const isThere = needed.stored === undefined && size !== undefined && foundAt.get(needed.key) === size;
+        if (isThere) this.#count(size);
+        else await this.#bring(needed, size);
+      }
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, work));
+    if (this.#stagedKeys >= FLUSH_KEYS || this.#stagedBytes >= FLUSH_BYTES) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    await this.#batch.flush();
+    this.#stagedKeys = 0;
+    this.#stagedBytes = 0;
+  }
+
+  /** Removes what was staged and not published. */
+  close(): Promise<void> {
+    return this.#batch.close();
+  }
+
+  /** The target has it. */
+  #count(size: number): void {
+    this.totals.keys++;
+    this.totals.bytes += size;
+    this.#onBytes(size);
+  }
+
+  async #bring(needed: NeededKey, size: number | undefined): Promise<void> {
+    const { key, stored } = needed;
+    if (size === undefined) return this.#damaged('object-missing', key, 'it is not there');
+    if (stored !== undefined && size !== stored.size) {
+      const kind = size < stored.size ? 'object-truncated' : 'object-oversized';
+      return this.#damaged(kind, key, `it has ${size} bytes, not ${stored.size}`);
+    }
+    const good = size <= SMALL ? await this.#bringSmall(needed) : await this.#bringLarge(needed, size);
+    if (!good) return this.#damaged('hash-mismatch', key, 'its bytes have another hash');
+    this.totals.keys++;
+    this.totals.bytes += size;
+    this.totals.newKeys++;
+    this.totals.newBytes += size;
+    this.#stagedKeys++;
+    this.#stagedBytes += size;
+  }
+
+  async #bringSmall(needed: NeededKey): Promise<boolean> {
+    const bytes = await this.#source.get(needed.key);
+    if (!isRight(needed, bytes)) return false;
+    this.#batch.add(await this.#batch.stageBytes(bytes), needed.key, conflict(needed));
+    this.#onBytes(bytes.length);
+    return true;
+  }
+
+  async #bringLarge(needed: NeededKey, size: number): Promise<boolean> {
+    const { key, stored } = needed;
+    const staged = await this.#batch.stage({ key, size });
+    const digest = createHash('sha256');
+    try {
+      for await (const chunk of await this.#source.read(key)) {
+        throwIfCancelled(this.#signal);
+        digest.update(chunk as Buffer);
+        await staged.write(chunk as Buffer);
+        this.#onBytes((chunk as Buffer).length);
+      }
+      if (digest.digest('hex') !== stored?.sha256) {
+        await staged.discard();
+        return false;
+      }
+      await staged.end();
+    } catch (error) {
+      await staged.discard();
+      throw error;
+    }
+    this.#batch.add(staged, key, conflict(needed));
+    return true;
+  }
+
+  #damaged(kind: CopyDamage['kind'], key: string, message: string): void {
+    this.damages.push({ kind, key, message });
+  }
+}
+
+/** Raw bytes of another size are damage; others may be another form of the same content, which backups there rely on. */
+function conflict({ name, stored }: NeededKey): 'replace' | 'fail' {
+  return stored?.sha256 === name ? 'replace' : 'fail';
+}
+
+/** A piece of which no inventory tells the stored bytes is named by its plain ones. */
+function isRight({ name, stored }: NeededKey, bytes: Buffer): boolean {
+  if (stored !== undefined) return hash('sha256', bytes) === stored.sha256;
+  try {
+    return hash('sha256', zstdDecompressSync(bytes, { maxOutputLength: MAX_PLAIN_PIECE })) === name;
+  } catch {
+    return false;
+  }
+}
+
+/** What stands in the way of a copy, as an error. */
+export function damageFound(backup: string, damages: readonly CopyDamage[]): SkepError {
+  const message = `backup ${backup} is damaged (${damages.length} findings) and was not copied`;
+  const hint = `Run \`skep verify ${backup} --level data\` to see which files that hits.`;
+  return new SkepError('damage-found', message, { hint, context: { backup, findings: damages.slice(0, 100) } });
+}

@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { SkepError, toSkepError } from '../../errors.ts';
+import type { Backend } from '../backend/backend.ts';
+import { leaseKey, revocationKey, sweepKey } from '../format/names.ts';
+import { encodeLease, STALE_MS, type LeaseKind, type LeaseOwner } from './lease-file.ts';
+
+const HEARTBEAT_MS = 60_000;
+
+/** A held lease; its heartbeat runs until `release` or `leave`. */
+export interface Lease {
+  readonly id: string;
+  readonly kind: LeaseKind;
+  readonly owner: LeaseOwner;
+  /** `locked` when it was revoked, removed, or its heartbeat is too old. */
+  assertHeld(): Promise<void>;
+  /** Ends the heartbeat and removes the lease. */
+  release(): Promise<void>;
+  /** Ends the heartbeat; the lease stays until the same run, or `skep unlock`, takes it over. */
+  leave(): Promise<void>;
+}
+
+export interface LeaseTiming {
+  heartbeatMs?: number;
+  staleMs?: number;
+}
+
+export class HeldLease implements Lease {
+  readonly id = randomBytes(16).toString('hex');
+  readonly kind: LeaseKind;
+  readonly owner: LeaseOwner;
+  readonly #backend: Backend;
+  readonly #backups: string[];
+  readonly #heartbeatMs: number;
+  readonly #staleMs: number;
+  readonly #acquiredAt = new Date().toISOString();
+  /** By the monotonic clock: setting the wall clock must not keep a lease alive. */
+  #lastBeat = performance.now();
+  #beating: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(backend: Backend, kind: LeaseKind, owner: LeaseOwner, backups: readonly string[], timing: LeaseTiming) {
+    this.#backend = backend;
+    this.kind = kind;
+    this.owner = owner;
+    this.#backups = [...backups];
+    this.#heartbeatMs = timing.heartbeatMs ?? HEARTBEAT_MS;
+    this.#staleMs = timing.staleMs ?? STALE_MS;
+  }
+
+  async begin(): Promise<void> {
+    await this.#backend.put(leaseKey(this.id), this.#encode());
+    this.#lastBeat = performance.now();
+    this.#timer = setInterval(() => {
+      this.#beating = this.#beating.then(() => this.#beat());
+    }, this.#heartbeatMs);
+    this.#timer.unref();
+  }
+
+  async assertHeld(): Promise<void> {
+    await this.#beating;
+    await this.#check();
+  }
+
+  async release(): Promise<void> {
+    await this.leave();
+    await this.#backend.delete(leaseKey(this.id));
+    await this.#backend.delete(revocationKey(this.id));
+    // Only its own sweep ends with it: whoever fences a sweep keeps the record for ever.
+    if (this.kind === 'delete') await this.#backend.delete(sweepKey(this.id));
+  }
+
+  async leave(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#beating;
+  }
+
+  /** A failed heartbeat is tried again at the next; `assertHeld` judges by the last one that succeeded. */
+  async #beat(): Promise<void> {
+    try {
+      await this.#check();
+      const beat = performance.now();
+      await this.#backend.put(leaseKey(this.id), this.#encode(), { overwrite: true });
+      this.#lastBeat = beat;
+    } catch (error) {
+      if (toSkepError(error).code === 'locked') clearInterval(this.#timer);
+    }
+  }
+
+  async #check(): Promise<void> {
+    // Also before a heartbeat: an owner that was paused for too long must not bring its lease back to life.
+    if (performance.now() - this.#lastBeat > this.#staleMs) throw this.#lost('had no heartbeat for too long');
+    const [own, revoked] = await this.#backend.sizes([leaseKey(this.id), revocationKey(this.id)]);
+    if (own === undefined || revoked !== undefined) throw this.#lost('was taken away');
+  }
+
+  #encode(): Buffer {
+    const { id, kind, owner } = this;
+    const heartbeatAt = new Date().toISOString();
+    return encodeLease({ id, kind, owner, backups: this.#backups, acquiredAt: this.#acquiredAt, heartbeatAt });
+  }
+
+  #lost(why: string): SkepError {
+    const context = { lease: this.id, owner: this.owner };
+    const hint = 'Another run took over: nothing was published; run the command again.';
+    return new SkepError('locked', `the ${this.kind} lease of this run ${why}`, { context, hint });
+  }
+}

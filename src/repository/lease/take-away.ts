@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SkepError } from '../../errors.ts';
+import type { Backend } from '../backend/backend.ts';
+import { BACKUP_ID_PATTERN, incomingPrefix, leaseKey, revocationKey, stopKey, sweepKey } from '../format/names.ts';
+import { revokeManifest, tryGet } from '../manifests.ts';
+import type { LeaseInfo } from './lease-file.ts';
+
+/** How long a sweep on a storage without bins may take to notice that it is to stop. */
+const STOP_MS = 60_000;
+const LOOK_MS = 500;
+
+/**
+ * Takes a lease from an owner that is dead, or taken for dead, so that it does no harm if it comes back: what it might
+ * still do is made impossible first, then the lease is removed. May be repeated. `locked` when that cannot be made so.
+ */
+export async function takeAway(
+  backend: Backend,
+  lease: LeaseInfo,
+  by: string,
+  options: { force?: boolean } = {},
+): Promise<void> {
+  await backend.put(revocationKey(lease.id), Buffer.from(`${JSON.stringify({ by, at: new Date() })}\n`));
+  if (lease.readable && lease.kind === 'write') await fenceWriter(backend, lease, options.force === true);
+  if (lease.kind === 'delete' || !lease.readable) await endSweep(backend, lease.id, by, options);
+  await backend.delete(leaseKey(lease.id));
+}
+
+/** Ends the sweep of every delete lease, and empties what sweeps have left. Whoever writes does so before it begins. */
+export async function endSweeps(backend: Backend, leases: readonly LeaseInfo[], by: string): Promise<void> {
+  for (const { id, kind, readable } of leases) if (kind === 'delete' || !readable) await endSweep(backend, id, by);
+  for (const id of (await backend.bins?.list()) ?? []) await backend.bins?.close(id);
+}
+
+/** The manifest is where a backup begins to exist, and it is created once: one that is taken cannot be published. */
+async function fenceWriter(backend: Backend, lease: LeaseInfo, force: boolean): Promise<void> {
+  const ids = lease.backups.filter((id) => BACKUP_ID_PATTERN.test(id));
+  if (ids.length === 0 && !force) {
+    const { host, pid } = lease.owner;
+    const message = `the writer ${lease.owner.run} on ${host} (pid ${pid}) does not say what it may publish`;
+    const hint = `Make sure that it has ended, then run \`skep unlock ${lease.id} --force\`.`;
+    throw new SkepError('locked', message, { hint, context: { lease: lease.id, owner: lease.owner } });
+  }
+  for (const id of ids) await revokeManifest(backend, id);
+  if (lease.owner.run !== 'unknown') await backend.deletePrefix(incomingPrefix(lease.owner.run));
+}
+
+/**
+ * A sweep removes only after it has created its record. Who creates that first has ended the sweep before it began; of
+ * one that has begun the bin is closed.
+ */
+async function endSweep(backend: Backend, id: string, by: string, options: { force?: boolean } = {}): Promise<void> {
+  const record = Buffer.from(`${JSON.stringify({ state: 'stopped', by })}\n`);
+  if ((await backend.put(sweepKey(id), record)) === 'created') return;
+  if ((await sweepState(backend, id)) !== 'sweeping') return;
+  if (backend.bins !== undefined) return backend.bins.close(id);
+  if (options.force !== true) await askToStop(backend, id);
+}
+
+/** A record that cannot be read may be that of a sweep. */
+async function sweepState(backend: Backend, id: string): Promise<'stopped' | 'sweeping' | 'over'> {
+  const bytes = await tryGet(backend, sweepKey(id));
+  if (bytes === undefined) return 'over';
+  return bytes.includes('"stopped"') ? 'stopped' : 'sweeping';
+}
+
+/** On a storage where nothing can keep a sweep from deleting, it must say itself that it has stopped. */
+async function askToStop(backend: Backend, id: string): Promise<void> {
+  await backend.put(stopKey(id), Buffer.from('stop\n'));
+  for (const end = performance.now() + STOP_MS; performance.now() < end; await sleep(LOOK_MS)) {
+    const [record] = await backend.sizes([sweepKey(id)]);
+    if (record === undefined) return;
+  }
+  const hint = `Make sure that no \`skep prune\` runs on any machine, then run \`skep unlock ${id} --force\`.`;
+  throw new SkepError('locked', `the prune ${id} was told to stop and does not answer`, {
+    hint,
+    context: { lease: id },
+  });
+}

@@ -1,0 +1,14 @@
+import { hash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Companion } from '../format/manifest.ts';
+import { type PlainManifest, restoreInstructions } from './restore-md.ts';
+
+/** What lies beside a manifest, so that a backup can be restored by who has nothing but the repository. */
+export function companionsOf(manifest: PlainManifest, sealed: boolean): { companion: Companion; bytes: Buffer }[] {
+  const script = readFileSync(new URL('restore.sh', import.meta.url));
+  return [describe('RESTORE.md', Buffer.from(restoreInstructions(manifest, sealed))), describe('restore.sh', script)];
+}
+
+function describe(file: Companion['file'], bytes: Buffer): { companion: Companion; bytes: Buffer } {
+  return { companion: { file, bytes: bytes.length, sha256: hash('sha256', bytes) }, bytes };
+}

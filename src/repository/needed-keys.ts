@@ -1,0 +1,54 @@
+import { decodeInventoryEntry, inventoryKey } from './format/inventory-entry.ts';
+import type { Manifest } from './format/manifest.ts';
+import { pieceKey } from './format/names.ts';
+import { childRefs, damagedPiece, pieceNames, readPiece } from './listing/tree-reader.ts';
+import type { Vault } from './sealing/keyring.ts';
+
+/** A key of the repository that a backup needs. */
+export interface NeededKey {
+  key: string;
+  /** Name of the object or piece. */
+  name: string;
+  /** Stored size and SHA-256 of the stored bytes; absent for pieces that are found by walking, not sealed ones. */
+  stored?: { size: number; sha256: string };
+}
+
+/**
+ * All that a backup needs beside its manifest: objects, pieces of its listings, pieces of its inventories. No private key
+ * is needed. A key may come more than once. `seen` holds the names of pieces below which nothing need come again, when
+ * several backups are asked about with the same set: they share nearly all of theirs. Everything but the leaves of
+ * listings is read. Errors: `object-missing`, `object-damaged`.
+ */
+export async function* neededKeys(
+  vault: Vault,
+  manifest: Pick<Manifest, 'parts'>,
+  seen: Set<string> = new Set(),
+): AsyncGenerator<NeededKey> {
+  for (const { root, inventory } of manifest.parts) {
+    yield* ofInventory(vault, inventory, undefined, seen);
+    if (vault.keyring.sealed) continue;
+    for await (const name of pieceNames(vault, 'listing', root, seen)) yield { key: pieceKey(name, 'zstd'), name };
+  }
+}
+
+async function* ofInventory(
+  vault: Vault,
+  name: string,
+  level: number | undefined,
+  seen: Set<string>,
+): AsyncGenerator<NeededKey> {
+  if (seen.has(name)) return;
+  seen.add(name);
+  yield { key: pieceKey(name, 'zstd'), name };
+  const piece = await readPiece(vault, { name, kind: 'inventory', ...(level === undefined ? {} : { level }) });
+  if (piece.level > 0) {
+    for (const { child } of childRefs(piece, name)) yield* ofInventory(vault, child, piece.level - 1, seen);
+    return;
+  }
+  for (const line of piece.lines) {
+    const entry = decodeInventoryEntry(line);
+    if (entry === undefined) throw damagedPiece(name, 'an entry cannot be read');
+    const stored = { size: entry.storedSize, sha256: entry.storedSha256 };
+    yield { key: inventoryKey(entry), name: entry.name, stored };
+  }
+}

@@ -1,0 +1,31 @@
+import { SkepError } from '../../errors.ts';
+import type { KeyGeneration } from '../types.ts';
+import { isGenuine, readGenerations, writeGeneration } from './generations.ts';
+import { sameMembers, type Vault } from './keyring.ts';
+
+/** See `Repository.keys`. */
+export async function listKeys({ backend, keyring }: Vault, repository: string): Promise<KeyGeneration[]> {
+  if (!keyring.sealed) return [];
+  const { namingKey } = keyring;
+  return (await readGenerations(backend)).map((keys) => {
+    const { generation, createdAt, recipients } = keys;
+    const genuine = namingKey === undefined ? undefined : isGenuine(keys, repository, namingKey);
+    return { generation, createdAt, recipients, genuine };
+  });
+}
+
+/** See `Repository.rotateKeys`. */
+export async function rotateKeys({ backend, keyring }: Vault, repository: string): Promise<number> {
+  const { namingKey, expected } = keyring;
+  if (!keyring.sealed || namingKey === undefined || expected === undefined) {
+    throw new SkepError('key-missing', 'keys are rotated with the naming key, to the recipients of the configuration');
+  }
+  const newest = (await readGenerations(backend)).at(-1);
+  if (newest !== undefined && sameMembers(newest.recipients, expected)) {
+    const hint = 'Put the new recipients into `repository.sealing.recipients` in skep.yaml first.';
+    throw new SkepError('usage', 'the repository seals to the recipients of the configuration already', { hint });
+  }
+  const generation = (newest?.generation ?? 0) + 1;
+  if (await writeGeneration(backend, { repository, generation, recipients: expected, namingKey })) return generation;
+  throw new SkepError('repository-failed', `another run has written generation ${generation} of the keys just now`);
+}

@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises';
+import type { ClusterConfig } from '../config/schema.ts';
+import { readSecret, readSecretLines } from '../config/secrets.ts';
+import { SkepError } from '../errors.ts';
+import type { RepositoryAccess, S3Access } from '../repository/index.ts';
+
+type RepositoryConfig = ClusterConfig['repository'];
+type S3Config = NonNullable<RepositoryConfig['s3']>;
+
+/** What opens the contents of a sealed repository. */
+export interface ReadKeys {
+  /** A file of age identities, a line each; what the configuration names when absent. */
+  identityFile?: string | undefined;
+}
+
+/**
+ * What the configuration says about the repository, with its secrets read: enough to write, list, verify and prune.
+ * Errors: `secret-unreadable`, `config-invalid`.
+ */
+export async function accessTo(
+  cluster: Pick<ClusterConfig, 'repository'>,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<RepositoryAccess> {
+  return { ...(await placeOf(cluster, env)), ...(await writeKeys(cluster.repository.sealing)) };
+}
+
+/** The same, and what it takes to read contents. Without an identity a sealed repository stays closed. */
+export async function readAccessTo(
+  cluster: Pick<ClusterConfig, 'repository'>,
+  keys: ReadKeys = {},
+): Promise<RepositoryAccess> {
+  const file = keys.identityFile;
+  const source = file === undefined ? cluster.repository.sealing?.identity : { file };
+  const what = file === undefined ? 'repository.sealing.identity' : '--identity';
+  const identities = source === undefined ? undefined : await readSecretLines(source, what);
+  return { ...(await accessTo(cluster)), ...(identities === undefined ? {} : { identities }) };
+}
+
+/** Where the repository is, without the keys of a sealed one. */
+export async function placeOf(
+  cluster: Pick<ClusterConfig, 'repository'>,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<RepositoryAccess> {
+  const { location, s3 } = cluster.repository;
+  if (!location.startsWith('s3://')) return { location };
+  return { location, s3: await accessToS3(s3 ?? { region: env.AWS_REGION ?? 'us-east-1' }, env) };
+}
+
+async function writeKeys(sealing: RepositoryConfig['sealing']): Promise<Partial<RepositoryAccess>> {
+  if (sealing === undefined) return {};
+  const what = 'repository.sealing.naming_key';
+  const namingKey = (await readSecret(sealing.naming_key, what)).toLowerCase();
+  if (!/^[0-9a-f]{64}$/.test(namingKey)) {
+    const hint = 'Make one with `openssl rand -hex 32`, or let `skep init` make the file.';
+    throw new SkepError('secret-unreadable', `the secret for ${what} is not 64 hex digits`, { hint });
+  }
+  return { namingKey, recipients: sealing.recipients };
+}
+
+async function accessToS3(s3: S3Config, env: NodeJS.ProcessEnv): Promise<S3Access> {
+  const credentials = s3.credentials === undefined ? fromEnvironment(env) : await readCredentials(s3.credentials);
+  return {
+    region: s3.region,
+    pathStyle: s3.path_style ?? s3.endpoint !== undefined,
+    ...(s3.endpoint === undefined ? {} : { endpoint: s3.endpoint }),
+    ...(s3.ca_file === undefined ? {} : { ca: await readCa(s3.ca_file) }),
+    ...(credentials === undefined ? {} : { credentials }),
+  };
+}
+
+async function readCredentials(from: NonNullable<S3Config['credentials']>): Promise<S3Access['credentials']> {
+  const { session_token: token } = from;
+  return {
+    accessKeyId: await readSecret(from.access_key, 'repository.s3.credentials.access_key'),
+    secretAccessKey: await readSecret(from.secret_key, 'repository.s3.credentials.secret_key'),
+    ...(token === undefined
+      ? {}
+      : { sessionToken: await readSecret(token, 'repository.s3.credentials.session_token') }),
+  };
+}
+
+/** This machine's, for the nodes too: theirs is another environment. */
+function fromEnvironment(env: NodeJS.ProcessEnv): S3Access['credentials'] {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: token } = env;
+  if (!accessKeyId || !secretAccessKey) return undefined;
+  return { accessKeyId, secretAccessKey, ...(token ? { sessionToken: token } : {}) };
+}
+
+async function readCa(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (e) {
+    const why = (e as NodeJS.ErrnoException).code ?? 'failed';
+    const context = { file, key: 'repository.s3.ca_file' };
+    throw new SkepError('config-invalid', `cannot read repository.s3.ca_file ${file}: ${why}`, { context, cause: e });
+  }
+}

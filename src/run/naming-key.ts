@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { ClusterConfig } from '../config/schema.ts';
+import { SkepError } from '../errors.ts';
+import { openRepository } from '../repository/index.ts';
+import { placeOf } from './access-to.ts';
+
+/**
+ * Makes the file of the naming key where the configuration names one that is absent, unless there is a repository
+ * already, which has a naming key of its own. Gives the file that it made.
+ */
+export async function ensureNamingKey(cluster: ClusterConfig): Promise<string | undefined> {
+  const source = cluster.repository.sealing?.naming_key;
+  if (source === undefined || !('file' in source)) return undefined;
+  if (await stat(source.file).catch(() => undefined)) return undefined;
+  if (await isThere(cluster)) return undefined;
+  try {
+    await mkdir(dirname(source.file), { recursive: true, mode: 0o700 });
+    const file = await open(source.file, 'wx', 0o600);
+    try {
+      await file.writeFile(`${randomBytes(32).toString('hex')}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    return source.file;
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code ?? 'failed';
+    throw new SkepError('secret-unreadable', `cannot make the naming key ${source.file}: ${why}`, { cause });
+  }
+}
+
+async function isThere(cluster: ClusterConfig): Promise<boolean> {
+  try {
+    await openRepository(await placeOf(cluster));
+    return true;
+  } catch (error) {
+    if (error instanceof SkepError && error.code === 'repository-missing') return false;
+    throw error;
+  }
+}

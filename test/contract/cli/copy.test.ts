@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Manifest } from '../../../src/repository/index.ts';
+import { buildRepository, writeConfig } from './support/repository.ts';
+import { errorOf, skep } from './support/skep.ts';
+
+let root: string;
+let config: string;
+let old: Manifest;
+let young: Manifest;
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'skep-cli-'));
+  const built = await buildRepository(root);
+  config = built.config;
+  old = await built.backUp({ files: { 'attachment/a': 'only old', 'attachment/s': 'shared' } });
+  young = await built.backUp({ files: { 'attachment/b': 'only young', 'attachment/s': 'shared' } });
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+function copy(...args: string[]) {
+  return skep(['copy', ...args, '--config', config, '--json']);
+}
+
+// One after the other: each begins with what the one before has left.
+test('copies into a repository that is made on demand, then only what is new', async () => {
+  const to = join(root, 'offsite');
+  const refused = await copy('--to', to);
+  expect(refused.exitCode).toBe(10);
+  expect(errorOf(refused)).toMatchObject({ code: 'repository-missing', hint: expect.stringContaining('--init') });
+  const planned = await copy('--to', to, '--init', '--dry-run');
+  expect(planned.events.at(-1)).toMatchObject({ planned: [young.id, old.id], copied: [] });
+
+  const one = await copy(old.id.slice(0, 16), '--to', to, '--init');
+  expect(one.exitCode).toBe(0);
+  expect(one.events.at(-1)).toMatchObject({ type: 'result', command: 'copy', copied: [{ from: old.id, id: old.id }] });
+  const rest = await copy('--to', to);
+  expect(rest.events.at(-1)).toMatchObject({ copied: [{ from: young.id }], there: [old.id] });
+  const offsite = await writeConfig(join(root, 'offsite'), { repository: to });
+  expect(await skep(['verify', '--level', 'data', '--config', offsite])).toMatchObject({ exitCode: 0 });
+});
+
+test('what is damaged is exit 4 and named, and the rest is copied', async () => {
+  const name = createHash('sha256').update('only young').digest('hex');
+  await truncate(join(root, 'repository/objects', name.slice(0, 2), name), 3);
+  const ran = await copy('--to', join(root, 'second'), '--init');
+  expect(ran.exitCode).toBe(4);
+  expect(errorOf(ran)).toMatchObject({
+    code: 'damage-found',
+    context: { backups: [young.id], copied: [old.id], findings: [{ kind: 'object-truncated' }] },
+  });
+});
+
+test('a target that is nothing is exit 2', async () => {
+  const all = await Promise.all([copy('--to', 'elsewhere'), copy('--to', join(root, 'repository')), copy()]);
+  for (const ran of all) expect(ran.exitCode).toBe(2);
+  expect((await copy('--to', '/tmp/x', '--last', '0')).exitCode).toBe(2);
+});

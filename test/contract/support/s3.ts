@@ -1,0 +1,49 @@
+import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { S3Server } from '../../../lab/index.ts';
+import { S3Backend } from '../../../src/repository/backend/s3/s3-backend.ts';
+import { makeClient } from '../../../src/repository/backend/s3/s3-client.ts';
+import type { S3Access } from '../../../src/repository/index.ts';
+
+/** A real S3 server for one test file; `down` it at the end. */
+export function bootS3(o: { tls?: boolean } = {}): Promise<S3Server> {
+  const root = join(tmpdir(), `skep-s3-${process.pid}-${randomBytes(4).toString('hex')}`);
+  return S3Server.boot({ root, owner: process.pid, ...o });
+}
+
+export async function accessOf({ at }: S3Server): Promise<S3Access> {
+  return {
+    endpoint: at.endpoint,
+    region: at.region,
+    pathStyle: true,
+    credentials: { accessKeyId: at.accessKey, secretAccessKey: at.secretKey },
+    ...(at.caFile === undefined ? {} : { ca: await readFile(at.caFile, 'utf8') }),
+  };
+}
+
+/** A new prefix of a bucket, as a backend under the contract. */
+export async function s3UnderTest(server: S3Server, bucket: string) {
+  const access = await accessOf(server);
+  const prefix = randomBytes(4).toString('hex');
+  const make = () => new S3Backend(`s3://${bucket}/${prefix}`, access);
+  return {
+    backend: make(),
+    another: make,
+    leftovers: () => uploadsUnderWay(access, bucket, `${prefix}/`),
+    dispose: async () => undefined,
+  };
+}
+
+/** Keys of the multipart uploads that nobody ended. */
+export async function uploadsUnderWay(access: S3Access, bucket: string, prefix: string): Promise<string[]> {
+  const client = makeClient(access, 1);
+  try {
+    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix }));
+    return Uploads.map(({ Key = '' }) => Key);
+  } finally {
+    client.destroy();
+  }
+}

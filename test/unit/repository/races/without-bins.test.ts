@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { stopKey, sweepKey } from '../../../../src/repository/format/names.ts';
+import { listLeases } from '../../../../src/repository/lease/index.ts';
+import { initOnBackend } from '../../../../src/repository/repository.ts';
+import { LockingBackend } from '../support/memory-retention.ts';
+import { dropManifest, isWhole, objectsOf, pruneOn, Writer } from '../support/races.ts';
+import { CLUSTER } from '../support/repository.ts';
+import { Participant, withCalls } from '../support/step-backend.ts';
+
+/** More than one group of keys that a sweep deletes between two looks. */
+const MANY = Array.from({ length: 1500 }, (_, i) => `old ${i}`);
+
+async function withGarbage(): Promise<LockingBackend> {
+  const backend = new LockingBackend();
+  await initOnBackend(backend, CLUSTER);
+  const old = await Writer.backUp(backend, MANY);
+  await Writer.backUp(backend, ['kept']);
+  await dropManifest(backend, old.id);
+  return backend;
+}
+
+test('a backup waits until a slow sweep has stopped, then stores what that deleted and reuses the rest', async () => {
+  const backend = await withGarbage();
+  const sweeper = new Participant(backend);
+  const pause = sweeper.pauseBefore((call) => call.op === 'deleteMany');
+  const pruning = pruneOn(sweeper.backend);
+  await pause.reached;
+  const [lease] = await listLeases(backend);
+  let begun = false;
+  const writer = await Writer.on(backend);
+  const beginning = writer.begin().then(() => (begun = true));
+  await expect.poll(async () => (await backend.sizes([stopKey(lease!.id)]))[0]).toBeDefined();
+  expect(begun).toBe(false);
+  pause.resume();
+  await beginning;
+  // One group was on its way; the sweep has given up the rest.
+  expect(await objectsOf(backend)).toHaveLength(501);
+  await writer.publish(await writer.store(MANY));
+  await writer.end();
+  expect(await pruning).toMatchObject({ objects: 1000 });
+  expect(await objectsOf(backend)).toHaveLength(1501);
+  expect(await isWhole(backend)).toBe(true);
+});
+
+test('a sweep whose deletion failed keeps its record: it may still be carried out', async () => {
+  const backend = await withGarbage();
+  const failing = withCalls(backend, { deleteMany: () => Promise.reject(new Error('no answer')) });
+  await expect(pruneOn(failing)).rejects.toThrow('no answer');
+  const [lease] = await listLeases(backend);
+  expect(await backend.sizes([sweepKey(lease!.id)])).toEqual([expect.any(Number)]);
+});
