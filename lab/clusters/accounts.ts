@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { awaitLogin } from './cql.ts';
+import { awaitLogin, awaitMembers } from './cql.ts';
 import type { LabRecord } from './record.ts';
 import type { Secrets } from './secrets.ts';
 
@@ -10,6 +10,7 @@ const DEFAULT = 'cassandra';
 export async function makeAccounts(lab: LabRecord, secrets: Secrets, signal?: AbortSignal): Promise<void> {
   const first = await awaitLogin(lab, DEFAULT, DEFAULT, 60_000, signal);
   try {
+    await awaitMembers(first);
     await first.execute(
       `ALTER KEYSPACE system_auth WITH replication = {'class': 'NetworkTopologyStrategy', '${lab.cql.datacenter}': 3}`,
     );

@@ -73,6 +73,25 @@ export async function awaitAgreement(client: CqlClient, limitMs = 30_000): Promi
   }
 }
 
+/**
+ * Waits until every node sees all three as normal members, by its own gossip. A port that answers says nothing of the other
+ * nodes, and while one node takes another for joining it refuses to change a replication.
+ */
+export async function awaitMembers(client: CqlClient, limitMs = 60_000): Promise<void> {
+  const end = Date.now() + limitMs;
+  for (;;) {
+    const seen = await Promise.all(client.getState().getConnectedHosts().map(membersSeenBy));
+    if (seen.length === NODES && seen.every((members) => members === NODES)) return;
+    if (Date.now() > end) throw new SkepError('cql-failed', 'the nodes of the lab do not see each other as members');
+    await delay(100);
+  }
+
+  async function membersSeenBy(host: cassandra.Host): Promise<number> {
+    const { rows } = await client.execute('SELECT status_with_port FROM system_views.gossip_info', [], { host });
+    return rows.filter((row) => String(row['status_with_port']).includes('NORMAL,')).length;
+  }
+}
+
 /** The schema versions of the nodes that the client is connected to, each as the node itself says. */
 async function schemaVersions(client: CqlClient): Promise<string[]> {
   const versions = client
