@@ -1,7 +1,7 @@
 import { checkContiguous } from '../commitlog/index.ts';
 import type { Topology } from '../discovery/topology.ts';
 import type { ClockOffset } from './clock.ts';
-import type { SegmentEvidence, Truncation } from '../protocol/methods.ts';
+import type { NewestWrite, Truncation } from '../protocol/methods.ts';
 
 /** Why a cut cannot be trusted. */
 export type EvidenceFinding =
@@ -16,7 +16,7 @@ export type EvidenceFinding =
   | { kind: 'truncated-during-cut'; node: string; table: string }
   | { kind: 'streaming'; node: string; operation: string }
   | { kind: 'clock-moved'; node: string; ms: number }
-  | { kind: 'written-ahead'; node: string; ms: number };
+  | { kind: 'written-ahead'; node: string; file: string; ms: number };
 
 /** Whether taking the cut once more can help. A changed topology, or a client whose clock is wrong, is refused at once. */
 export function worthAnotherTry(findings: readonly EvidenceFinding[]): boolean {
@@ -48,7 +48,7 @@ export function describeFinding(f: EvidenceFinding): string {
     case 'clock-moved':
       return `${f.node}: its clock was set anew, by ${f.ms} ms`;
     case 'written-ahead':
-      return `${f.node}: a write is stamped ${f.ms} ms ahead of now: the clock of a client is wrong`;
+      return `${f.node}: a write in the snapshot is stamped ${f.ms} ms after T (${f.file}): the clock of a client is wrong`;
   }
 }
 
@@ -120,15 +120,10 @@ export function schemaDisagreement(topology: Topology): EvidenceFinding[] {
 }
 
 /**
- * Writes that were stamped later than they were read: the clock of their client is ahead by more than clocks may differ,
- * so the snapshots may hold what is after `T`. Not every client is on a machine whose clock skep can measure.
+ * Writes in a snapshot that are stamped later than `T`, which is later than every clock was when the snapshot ended: the
+ * clock of their client is ahead. Not every client is on a machine whose clock skep can measure.
  */
-export function writtenAhead(
-  node: string,
-  evidence: SegmentEvidence,
-  readUs: number,
-  maxMs: number,
-): EvidenceFinding[] {
-  const ms = Number((BigInt(evidence.newest ?? 0) - BigInt(readUs)) / 1000n);
-  return ms > maxMs ? [{ kind: 'written-ahead', node, ms }] : [];
+export function writtenAhead(node: string, newest: NewestWrite | undefined, T: bigint): EvidenceFinding[] {
+  if (newest === undefined || BigInt(newest.us) <= T) return [];
+  return [{ kind: 'written-ahead', node, file: newest.file, ms: Number((BigInt(newest.us) - T + 999n) / 1000n) }];
 }

@@ -199,6 +199,12 @@ export interface SegmentEvidence {
   unsynced: number;
 }
 
+/** The newest write timestamp in SSTables (decimal µs), and the file that tells it. */
+export interface NewestWrite {
+  us: string;
+  file: string;
+}
+
 export interface CommitlogLook {
   /** Where pins would be. */
   pinFolder: string;
@@ -233,7 +239,7 @@ export interface Results {
   'pin.list': Pinned;
   'pin.freeze': Pinned;
   'pin.clear': null;
-  'snapshot.check': { files: number; bytes: number };
+  'snapshot.check': { files: number; bytes: number; newest?: NewestWrite };
   'snapshot.leftovers': { tags: string[] };
   'capture.cassandra': { files: number; bytes: number };
   'capture.segments': Captured & { evidence: SegmentEvidence };

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkSkew, chooseT, nowUs, slowest, untilPast } from '../cut/clock.ts';
-import { clockChanges, type EvidenceFinding, gaps, topologyChanges, truncationChanges } from '../cut/evidence.ts';
+import { clockChanges, type EvidenceFinding, gaps, topologyChanges, truncationChanges, writtenAhead } from '../cut/evidence.ts';
 import { discover } from '../discovery/discover.ts';
 import type { Topology } from '../discovery/topology.ts';
 import { clearSnapshotArgs, nodetool, nodetoolArgv, snapshotArgs } from '../drivers/cassandra/nodetool.ts';
@@ -20,6 +20,8 @@ export interface OpenCut {
   topology: Topology;
   clocks: Cut['clocks'];
   snapshots: Cut['snapshots'];
+  /** Writes in the snapshots that are stamped after `T`. */
+  ahead: EvidenceFinding[];
   truncated: Map<string, Truncation[]>;
   /** When the first snapshot was begun, by the slowest clock of the nodes. */
   firstSnapshotMs: number;
@@ -70,8 +72,9 @@ export async function openCut(c: Connections, o: CutOptions): Promise<OpenCut> {
         timeoutMs: 600_000,
       });
       const endedUs = nowUs();
-      await agent.call('snapshot.check', { dataDirs, keyspace, tag, tables: o.topology.tables }, { signal });
-      return { node, startedUs, endedUs };
+      const what = { dataDirs, keyspace, tag, tables: o.topology.tables };
+      const { newest } = await agent.call('snapshot.check', what, { signal });
+      return { node, startedUs, endedUs, newest };
     }),
   );
   const clocks = await measureClocks(c.agents);
@@ -79,7 +82,9 @@ export async function openCut(c: Connections, o: CutOptions): Promise<OpenCut> {
   const T = chooseT(nowUs(), clocks);
   await delay(untilPast(T, nowUs(), clocks), undefined, { signal });
   const firstSnapshotMs = Math.floor(slowest(firstSnapshotUs, clocks) / 1000);
-  return { T, tag, topology: o.topology, clocks, snapshots: [...snapshots.values()], truncated, firstSnapshotMs };
+  const ahead = [...snapshots.values()].flatMap(({ node, newest }) => writtenAhead(node, newest, T));
+  const times = [...snapshots.values()].map(({ newest: _, ...s }) => s);
+  return { T, tag, topology: o.topology, clocks, snapshots: times, ahead, truncated, firstSnapshotMs };
 }
 
 /**

@@ -1,11 +1,9 @@
-import { nowUs } from '../cut/clock.ts';
 import {
   describeFinding,
   type EvidenceFinding,
   schemaDisagreement,
   topologyChanges,
   worthAnotherTry,
-  writtenAhead,
 } from '../cut/evidence.ts';
 import { discover } from '../discovery/discover.ts';
 import type { Topology } from '../discovery/topology.ts';
@@ -90,8 +88,8 @@ async function tryCutOf(w: BackupWork, topology: Topology, attempt: number): Pro
   const failed = new AbortController();
   const signal = AbortSignal.any([w.signal, failed.signal]);
   const cut = await openCut(c, { run, attempt, topology, signal, emit, cleanup: w.cleanup });
-  const truncated = await truncationFindings(c, cut);
-  if (truncated.length > 0) return { good: undefined, findings: truncated };
+  const spoiled = [...cut.ahead, ...(await truncationFindings(c, cut))];
+  if (spoiled.length > 0) return { good: undefined, findings: spoiled };
   const lingered = stage(emit, 'linger', 'letting commits that were in flight end', async () => {
     const segments = await linger(c, cut, run, signal);
     const found = await cutFindings(c, cut, run);
@@ -110,9 +108,8 @@ async function tryCutOf(w: BackupWork, topology: Topology, attempt: number): Pro
     throw failed.signal.reason;
   const cassandra = await captureSegments(w, cut, schema, segments.value);
   const findings: EvidenceFinding[] = [];
-  for (const [node, { evidence, readUs }] of cassandra) {
+  for (const [node, { evidence }] of cassandra) {
     if (evidence.unsynced > 0) findings.push({ kind: 'unsynced-tail', node, mutations: evidence.unsynced });
-    findings.push(...writtenAhead(node, evidence, readUs, c.cluster.cut.max_clock_skew));
   }
   if (findings.length > 0) return { good: undefined, findings };
   return { good: { cut, schema, search: search.value, cassandra }, findings: [] };
@@ -132,9 +129,7 @@ function captureSegments(w: BackupWork, cut: OpenCut, schema: Details['schema'],
         },
         { signal: w.signal },
       );
-      // The later of two clocks that may be apart: what is ahead of it is ahead of both.
-      const ahead = cut.clocks.find((o) => o.node === node);
-      return { ...done, ids: segments.get(node) ?? [], readUs: nowUs() + Math.max(0, ahead?.offsetUs ?? 0) };
+      return { ...done, ids: segments.get(node) ?? [] };
     }),
   );
 }

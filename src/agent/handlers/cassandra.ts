@@ -1,5 +1,6 @@
 import { Pins } from '../../cut/pins.ts';
 import { snapshotFiles, snapshotTags } from '../../drivers/cassandra/snapshot-files.ts';
+import { newestWrite } from '../../drivers/cassandra/sstable-times.ts';
 import { SkepError } from '../../errors.ts';
 import { compareBytewise, type FileEntry, fileEntry } from '../../repository/index.ts';
 import type { MethodHandlers } from '../handlers.ts';
@@ -31,7 +32,8 @@ export const cassandraHandlers = {
 
   async 'snapshot.check'(p) {
     const files = await snapshotFiles(p.dataDirs, p.keyspace, p.tag, p.tables);
-    return { files: files.length, bytes: files.reduce((n, f) => n + f.size, 0) };
+    const newest = await newestWrite(files);
+    return { files: files.length, bytes: files.reduce((n, f) => n + f.size, 0), ...(newest ? { newest } : {}) };
   },
 
   async 'snapshot.leftovers'(p) {
