@@ -63,12 +63,16 @@ export const ERRORS = {
   'repository-failed': { exit: 1, hint: 'Check the storage that holds the repository, then run the command again.' },
   locked: { exit: 11, hint: 'Another run holds the lease; wait for it, or run `skep unlock`.' },
   'ssh-credentials': { exit: 12, hint: 'Check the ssh user, key and known_hosts: run `ssh NODE true` by hand.' },
-  'cql-credentials': { exit: 12, hint: 'Check `cassandra.cql` user and password in skep.yaml.' },
+  'cql-credentials': { exit: 12, hint: 'Check `cassandra.user` and `cassandra.password` in skep.yaml.' },
   'jmx-credentials': { exit: 12, hint: 'Check `cassandra.jmx` user and password file in skep.yaml.' },
   'elasticsearch-credentials': { exit: 12, hint: 'Check `elasticsearch` user and password in skep.yaml.' },
   'repository-credentials': {
     exit: 12,
     hint: 'Check `repository.s3.credentials` in skep.yaml and what the storage allows them; then `skep check`.',
+  },
+  'thehive-credentials': {
+    exit: 12,
+    hint: "The key of `index.thehive.api_key` in skep.yaml must be a platform administrator's; then run it again.",
   },
   'janusgraph-credentials': { exit: 12, hint: 'Check `index.janusgraph` in skep.yaml.' },
   'key-missing': {

@@ -1,4 +1,5 @@
 import { type Check, type CheckResult, fail, pass, warn } from './check.ts';
+import { closedIndices } from '../drivers/elasticsearch/indices.ts';
 import { count } from './format.ts';
 
 /** What `_cluster/health` at the level of indices tells. */
@@ -21,18 +22,19 @@ export const elasticsearchHealth: Check = {
     const own = await search.request<Record<string, unknown>>(
       'GET',
       `/${encodeURIComponent(index)},${encodeURIComponent(audits)}/_settings/index.uuid`,
-      { query: { ignore_unavailable: true, expand_wildcards: 'open' } },
+      { query: { ignore_unavailable: true, expand_wildcards: 'open,hidden' } },
     );
     const names = Object.keys(own);
     const nodes = cluster.nodes.filter((n) => n.elasticsearch).length;
-    return judgeHealth(health, { index, own: names, nodes });
+    const closed = await closedIndices(search, [index, audits]);
+    return judgeHealth(health, { index, own: names, closed, nodes });
   },
 };
 
 /** Yellow has every primary, so a snapshot is whole; red of an index of ours lacks data. */
 export function judgeHealth(
   health: Health,
-  o: { index: string; own: readonly string[]; nodes: number },
+  o: { index: string; own: readonly string[]; closed: readonly string[]; nodes: number },
 ): CheckResult[] {
   const results: CheckResult[] = [];
   if (health.number_of_nodes < o.nodes) {
@@ -43,6 +45,10 @@ export function judgeHealth(
     results.push(
       fail(`no open index matches ${o.index}`, 'mend `elasticsearch.index` in skep.yaml: `GET _cat/indices`'),
     );
+  }
+  for (const name of o.closed) {
+    const cure = `open it, or keep it out of \`elasticsearch.index\` and \`elasticsearch.audits\`: \`POST ${name}/_open\``;
+    results.push(fail(`${name} is closed: no snapshot would hold it`, cure));
   }
   const notGreen = Object.entries(health.indices ?? {}).filter(([, i]) => i.status !== 'green');
   const which = notGreen.map(([name, i]) => `${name} ${i.status}`).join(', ');

@@ -12,7 +12,7 @@ export const services: Check = {
   needs: 'report',
   async run(ctx) {
     const nodes = new Map(ctx.connections.cluster.nodes.map((n) => [n.name, n]));
-    return onNodes(ctx, [...nodes.keys()], async (agent, name) => {
+    const found = await onNodes(ctx, [...nodes.keys()], async (agent, name) => {
       const results: CheckResult[] = [];
       for (const service of rolesOf(nodes.get(name) as NodeConfig)) {
         const { status, start } = serviceOf(ctx, service);
@@ -28,8 +28,17 @@ export const services: Check = {
       }
       return results;
     });
+    return [...found, ...judgeRoles([...nodes.values()])];
   },
 };
+
+/** Its clocks are those that `T` goes by, and a restore has to stop it. */
+export function judgeRoles(nodes: readonly NodeConfig[]): CheckResult[] {
+  if (nodes.some((n) => n.thehive)) return [];
+  return [
+    fail('no node of the configuration runs TheHive', 'mark the nodes that do with `thehive: true` in skep.yaml'),
+  ];
+}
 
 /** TheHive may be stopped on purpose, and a backup does not need it. */
 export function judgeService(o: {

@@ -64,7 +64,7 @@ async function indexBytes(ctx: CheckContext): Promise<number> {
   const stats = await search.request<{ _all: { primaries: { store?: { size_in_bytes: number } } } }>(
     'GET',
     `/${names}/_stats/store`,
-    { query: { ignore_unavailable: true, expand_wildcards: 'open' } },
+    { query: { ignore_unavailable: true, expand_wildcards: 'open,hidden' } },
   );
   return stats._all.primaries.store?.size_in_bytes ?? 0;
 }

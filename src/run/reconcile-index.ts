@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type IndexState, readIndices } from '../drivers/elasticsearch/indices.ts';
 import { type Graph, openGraph } from '../drivers/janusgraph/client.ts';
 import { closeStaleInstances, reconcile } from '../drivers/janusgraph/reconcile.ts';
-import { openTheHive } from '../drivers/thehive/client.ts';
 import { SkepError } from '../errors.ts';
 import type { Connections } from './connections.ts';
 import type { Details } from './details.ts';
+import { reindexByTheHive } from './reindex-by-thehive.ts';
 
 export interface ReconcileResult {
   mode: 'janusgraph' | 'thehive' | 'none';
@@ -16,15 +16,13 @@ export interface ReconcileResult {
 }
 
 const READY_MS = 300_000;
-/** An index that takes no write for so long has been written to the end. */
-const QUIET_MS = 30_000;
 
 /** Makes the index follow the graph in the configured way, then compares its settings and mapping with the backup's. */
 export async function reconcileIndex(c: Connections, details: Details, signal: AbortSignal): Promise<ReconcileResult> {
   const mode = c.cluster.index.reconcile;
   let result: ReconcileResult = { mode, ghosts: 0, reindexed: 0 };
   if (mode === 'janusgraph') result = { mode, ...(await byJanusGraph(c, details, signal)) };
-  else if (mode === 'thehive') result = { mode, ...(await byTheHive(c, details, signal)) };
+  else if (mode === 'thehive') result = { mode, ...(await reindexByTheHive(c, details.search.indices, signal)) };
   const live = await readIndices(c.search, c.cluster.elasticsearch.index);
   for (const wanted of details.search.indices)
     checkShape(
@@ -61,39 +59,6 @@ async function openWhenReady(c: Connections, signal: AbortSignal): Promise<Graph
       await delay(1000, undefined, { signal });
     }
   }
-}
-
-/**
- * TheHive's own reindex, which runs in the background and does not say when it is done: it is taken as done when the
- * index has taken no write for a while. It does not remove documents whose entity is gone.
- */
-async function byTheHive(c: Connections, details: Details, signal: AbortSignal) {
-  const thehive = await openTheHive(c.cluster, signal);
-  let reindexed = 0;
-  for (const index of details.search.indices) {
-    const before = await writesOf(c, index.name);
-    await thehive.reindex(index.name.replace(/^thehive_/, ''));
-    reindexed += (await quietWrites(c, index.name, signal)) - before;
-  }
-  return { ghosts: 0, reindexed };
-}
-
-async function quietWrites(c: Connections, index: string, signal: AbortSignal): Promise<number> {
-  let last = -1;
-  for (;;) {
-    const now = await writesOf(c, index);
-    if (now === last) return now;
-    last = now;
-    await delay(QUIET_MS, undefined, { signal });
-  }
-}
-
-async function writesOf(c: Connections, index: string): Promise<number> {
-  const r = await c.search.request<{ _all: { primaries: { indexing: { index_total: number } } } }>(
-    'GET',
-    `/${index}/_stats/indexing`,
-  );
-  return r._all.primaries.indexing.index_total;
 }
 
 /** Settings that say where and when an index was made, not how it behaves. */

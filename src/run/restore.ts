@@ -18,6 +18,7 @@ import { checkFits, planRestore } from './restore-plan.ts';
 import { notePlaces } from './restore-places.ts';
 import { restoreSteps } from './restore-steps.ts';
 import type { RestoreWork } from './restore-work.ts';
+import { requireTheHive } from './services.ts';
 import { stage } from './stage.ts';
 
 export interface RestoreOptions {
@@ -52,6 +53,7 @@ export interface RestoreResult {
  */
 export async function restore(cluster: ClusterConfig, o: RestoreOptions): Promise<RestoreResult | undefined> {
   const started = Date.now();
+  requireTheHive(cluster);
   const access = await readAccessTo(cluster, o.keys);
   const repository = await openOwnRepository(cluster, access);
   const backup = await resolveId(cluster, o.id);

@@ -13,6 +13,15 @@ export function nodesOf(cluster: ClusterConfig, service: ServiceName): NodeConfi
   return cluster.nodes.filter((n) => (service === 'cassandra' ? n.cassandra !== undefined : n[service]));
 }
 
+/** Error: `config-invalid` when it is not known where TheHive runs: a restore would go on under its writes. */
+export function requireTheHive(cluster: ClusterConfig): void {
+  if (nodesOf(cluster, 'thehive').length > 0) return;
+  throw new SkepError('config-invalid', 'nodes: none has `thehive: true`, so a restore cannot stop TheHive', {
+    hint: 'Mark the nodes that run TheHive with `thehive: true` in skep.yaml.',
+    context: { key: 'nodes' },
+  });
+}
+
 function commandsOf(cluster: ClusterConfig, service: ServiceName): ServiceConfig {
   return cluster[service].service;
 }

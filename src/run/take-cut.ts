@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkSkew, chooseT, nowUs, slowest, untilPast } from '../cut/clock.ts';
-import { clockChanges, type EvidenceFinding, gaps, topologyChanges, truncationChanges, writtenAhead } from '../cut/evidence.ts';
+import {
+  clockChanges,
+  type EvidenceFinding,
+  gaps,
+  topologyChanges,
+  truncationChanges,
+  writtenAhead,
+} from '../cut/evidence.ts';
 import { discover } from '../discovery/discover.ts';
 import type { Topology } from '../discovery/topology.ts';
 import { clearSnapshotArgs, nodetool, nodetoolArgv, snapshotArgs } from '../drivers/cassandra/nodetool.ts';
@@ -82,9 +89,17 @@ export async function openCut(c: Connections, o: CutOptions): Promise<OpenCut> {
   const T = chooseT(nowUs(), clocks);
   await delay(untilPast(T, nowUs(), clocks), undefined, { signal });
   const firstSnapshotMs = Math.floor(slowest(firstSnapshotUs, clocks) / 1000);
-  const ahead = [...snapshots.values()].flatMap(({ node, newest }) => writtenAhead(node, newest, T));
-  const times = [...snapshots.values()].map(({ newest: _, ...s }) => s);
-  return { T, tag, topology: o.topology, clocks, snapshots: times, ahead, truncated, firstSnapshotMs };
+  const all = [...snapshots.values()];
+  return {
+    T,
+    tag,
+    topology: o.topology,
+    clocks,
+    snapshots: all.map(({ node, startedUs, endedUs }) => ({ node, startedUs, endedUs })),
+    ahead: all.flatMap(({ node, newest }) => writtenAhead(node, newest, T)),
+    truncated,
+    firstSnapshotMs,
+  };
 }
 
 /**

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { awaitAgreement, withCql } from '../../lab/clusters/cql.ts';
+import { withElasticsearch } from '../../lab/clusters/elastic.ts';
 import type { Lab } from '../../lab/index.ts';
 import { configWithNodetool } from '../../lab/scenarios/disturbance.ts';
 import { Trial } from '../../lab/scenarios/trial.ts';
@@ -74,6 +76,39 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
     await expectRefused(run, 'cut-refused', 3);
     expect(run.events.filter((e) => e.type === 'warning').length).toBeGreaterThanOrEqual(2);
     expect(run.error?.message).toContain('gone before it could be pinned');
+  });
+
+  test('the clock of a client is ahead: its writes are after T, and in the snapshot', async () => {
+    const table = `${lab.record.thehive.keyspace}.ahead`;
+    await withCql(lab.record, async (client) => {
+      await client.execute(`CREATE TABLE ${table} (id text PRIMARY KEY)`);
+      await awaitAgreement(client);
+      const us = (Date.now() + 600_000) * 1000;
+      await client.execute(`INSERT INTO ${table} (id) VALUES ('a') USING TIMESTAMP ${us}`);
+      try {
+        const run = await backupWith(lab.config);
+        await expectRefused(run, 'cut-refused', 3);
+        expect(run.error?.message).toMatch(/ms after T \(ahead-/);
+      } finally {
+        await client.execute(`DROP TABLE ${table}`);
+        await awaitAgreement(client);
+      }
+    });
+  });
+
+  test('an index of TheHive is closed: no snapshot would hold it', async () => {
+    const index = 'thehive-audits-closed';
+    await withElasticsearch(lab.record, async (client) => {
+      await client.indices.create({ index, settings: { number_of_replicas: 0 } });
+      await client.indices.close({ index });
+      try {
+        const run = await backupWith(lab.config);
+        await expectRefused(run, 'preflight-failed', 5);
+        expect(JSON.stringify(run.events)).toContain(`POST ${index}/_open`);
+      } finally {
+        await client.indices.delete({ index });
+      }
+    });
   });
 
   test('a node dies in the middle of the cut', async () => {

@@ -50,3 +50,9 @@ export async function counterTables(cql: Cql, keyspace: string): Promise<string[
   ]);
   return rows.filter((r) => (r.flags as string[] | null)?.includes('counter')).map((r) => String(r.table_name));
 }
+
+/** Materialised views of a keyspace. */
+export async function viewsOf(cql: Cql, keyspace: string): Promise<string[]> {
+  const rows = await cql.query('SELECT view_name FROM system_schema.views WHERE keyspace_name = ?', [keyspace]);
+  return rows.map((r) => String(r.view_name));
+}

@@ -39,9 +39,19 @@ interface RawShard {
   seq_no?: { max_seq_no: number };
 }
 
-/** The open indices behind a name, an alias or a pattern; empty when there are none. */
+/**
+ * Closed indices behind names, aliases or patterns, sorted: a snapshot by pattern leaves them out without a word.
+ */
+export async function closedIndices(search: Search, patterns: readonly string[]): Promise<string[]> {
+  const query = { expand_wildcards: 'closed,hidden', ignore_unavailable: true };
+  const names = patterns.map(encodeURIComponent).join();
+  const found = await search.request<Record<string, unknown>>('GET', `/${names}/_settings/index.uuid`, { query });
+  return Object.keys(found).sort();
+}
+
+/** The open indices behind a name, an alias or a pattern, hidden ones as well; empty when there are none. */
 export async function readIndices(search: Search, pattern: string): Promise<IndexState[]> {
-  const query = { expand_wildcards: 'open', ignore_unavailable: true };
+  const query = { expand_wildcards: 'open,hidden', ignore_unavailable: true };
   const raw = await search.request<Record<string, RawIndex>>('GET', `/${encodeURIComponent(pattern)}`, { query });
   const names = Object.keys(raw).sort();
   const states: IndexState[] = [];

@@ -13,7 +13,7 @@ export interface TheHive {
   reindex(name: string): Promise<void>;
 }
 
-/** Waits until TheHive answers. Errors: `config-invalid`, `command-failed` after five minutes of silence. */
+/** Waits until TheHive answers. Errors: `config-invalid`, `command-failed` after five minutes of silence; of `reindex`: `thehive-credentials`, `command-failed`. */
 export async function openTheHive(cluster: ClusterConfig, signal: AbortSignal): Promise<TheHive> {
   const c = cluster.index.thehive;
   if (!c) throw new SkepError('config-invalid', 'index.thehive is missing');
@@ -31,8 +31,11 @@ export async function openTheHive(cluster: ClusterConfig, signal: AbortSignal): 
     async reindex(name) {
       const status = await call('POST', `/api/v1/admin/index/${encodeURIComponent(name)}/reindex`);
       if (status >= 200 && status < 300) return;
-      throw new SkepError('command-failed', `TheHive refused to index ${name} again: status ${status}`, {
-        hint: 'The key of index.thehive.api_key must be that of a platform administrator.',
+      if (status === 401 || status === 403) {
+        throw new SkepError('thehive-credentials', `TheHive refused to index ${name} again: status ${status}`);
+      }
+      throw new SkepError('command-failed', `TheHive did not index ${name} again: status ${status}`, {
+        hint: "Look into TheHive's log, then run the same `skep restore` again: it goes on where it stopped.",
       });
     },
   };

@@ -3,7 +3,8 @@ import { judgeClocks } from '../../../src/checks/clocks.ts';
 import { judgeKeyspace } from '../../../src/checks/keyspace.ts';
 import { judgeViews } from '../../../src/checks/nodes-up.ts';
 import { judgeSchema } from '../../../src/checks/schema-agreement.ts';
-import { judgeService } from '../../../src/checks/services.ts';
+import { localCluster } from '../support/cluster.ts';
+import { judgeRoles, judgeService } from '../../../src/checks/services.ts';
 import { judgeActivity } from '../../../src/checks/streams.ts';
 import { judgeCassandra, judgeElasticsearch } from '../../../src/checks/versions.ts';
 import type { StatusLine } from '../../../src/drivers/cassandra/status.ts';
@@ -58,6 +59,12 @@ describe('versions', () => {
 describe('services', () => {
   const of = (service: 'cassandra' | 'thehive', exitCode: number) =>
     judgeService({ service, node: 'n1', exitCode, said: 'inactive', start: 'systemctl start x' });
+
+  test('a configuration in which no node runs TheHive fails', () => {
+    const { node } = localCluster();
+    expect(judgeRoles([{ ...node, thehive: true }])).toEqual([]);
+    expect(judgeRoles([node])).toMatchObject([{ verdict: 'fail', cure: expect.stringContaining('thehive: true') }]);
+  });
 
   test('a database that is not active fails, with the command that starts it', () => {
     expect(of('cassandra', 3)).toMatchObject({
@@ -157,13 +164,17 @@ describe('schema', () => {
 });
 
 describe('keyspace', () => {
-  const good = { name: 'thehive', exists: true, tables: 9, counters: [] };
+  const good = { name: 'thehive', exists: true, tables: 9, counters: [], views: [] };
 
-  test('counters, no table and no keyspace fail', () => {
+  test('counters, materialised views, no table and no keyspace fail', () => {
     expect(judgeKeyspace(good).verdict).toBe('pass');
     expect(judgeKeyspace({ ...good, counters: ['hits'] })).toMatchObject({
       verdict: 'fail',
       seen: expect.stringContaining('hits'),
+    });
+    expect(judgeKeyspace({ ...good, views: ['by_name'] })).toMatchObject({
+      verdict: 'fail',
+      seen: expect.stringContaining('by_name'),
     });
     expect(judgeKeyspace({ ...good, tables: 0 }).verdict).toBe('fail');
     expect(judgeKeyspace({ ...good, exists: false }).verdict).toBe('fail');

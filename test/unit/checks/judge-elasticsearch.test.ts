@@ -4,7 +4,7 @@ import { judgeVerified } from '../../../src/checks/elasticsearch-repository.ts';
 
 describe('elasticsearch-health', () => {
   const green: Health = { status: 'green', number_of_nodes: 3, unassigned_shards: 0, indices: {} };
-  const ours = { index: 'thehive_*', own: ['thehive_global'], nodes: 3 };
+  const ours = { index: 'thehive_*', own: ['thehive_global'], closed: [], nodes: 3 };
   const withIndex = (name: string, status: 'yellow' | 'red'): Health => ({
     ...green,
     status,
@@ -33,6 +33,12 @@ describe('elasticsearch-health', () => {
       seen: '2 nodes in the cluster, the configuration has 3',
     });
     expect(judgeHealth(green, { ...ours, own: [] })[0]?.verdict).toBe('fail');
+  });
+
+  test('a closed index fails by name: a snapshot would leave it out', () => {
+    expect(judgeHealth(green, { ...ours, closed: ['thehive-audits-000001'] })).toMatchObject([
+      { verdict: 'fail', seen: expect.stringContaining('thehive-audits-000001 is closed') },
+    ]);
   });
 });
 
