@@ -53,12 +53,12 @@ export interface RestoreResult {
  */
 export async function restore(cluster: ClusterConfig, o: RestoreOptions): Promise<RestoreResult | undefined> {
   const started = Date.now();
-  requireTheHive(cluster);
   const access = await readAccessTo(cluster, o.keys);
   const repository = await openOwnRepository(cluster, access);
   const backup = await resolveId(cluster, o.id);
   const manifest = await repository.readManifest(backup);
   const details = parseDetails(await repository.readDetails(manifest), backup);
+  requireTheHive(cluster);
   const cleanup = new Cleanup();
   if (!o.dryRun) await lockRestore(cluster, cleanup);
   const opening = Journal.open({ folder: stateFolder(cluster), cluster: cluster.name, backup, run: newBackupId() });
