@@ -1,10 +1,11 @@
-import { link, mkdir, opendir, rm, stat } from 'node:fs/promises';
+import { link, opendir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { SkepError } from '../errors.ts';
 import type { Progress } from '../protocol/methods.ts';
 import { contentHash, type FileEntry, isHalfWritten, type Repository } from '../repository/index.ts';
 import { sha256File } from './hash-file.ts';
+import { giveTo, makeFolder, type Owner, ownerToGive } from './owner.ts';
 
 const PARALLEL = 4;
 
@@ -17,7 +18,8 @@ export interface Layout {
 
 /**
  * Lays files out from a repository. A file that is there already, or was set aside, with the same content is kept or
- * linked; so this may be repeated after an interruption. Everything below `roots` has reached the disk when it resolves.
+ * linked; so this may be repeated after an interruption. All belongs to the owner of the first of `roots`, and everything
+ * below them has reached the disk when it resolves.
  */
 export async function layOut(
   repository: Repository,
@@ -27,9 +29,11 @@ export async function layOut(
   const total = { files: 0, bytes: 0, reused: 0 };
   const failed = new AbortController();
   const signal = AbortSignal.any([opts.signal, failed.signal]);
+  const owner = await ownerToGive(opts.roots[0] as string);
+  for (const root of opts.roots) await makeFolder(root, owner);
   const folders = new Map<string, Promise<void>>();
   const ready = (folder: string) => {
-    const making = folders.get(folder) ?? makeReady(folder);
+    const making = folders.get(folder) ?? makeReady(folder, owner);
     folders.set(folder, making);
     return making;
   };
@@ -41,6 +45,7 @@ export async function layOut(
       const { entry, to, reuse = [] } = next.value;
       await ready(dirname(to));
       if (await place(repository, entry, to, reuse, signal)) total.reused++;
+      await giveTo(owner, to);
       total.files++;
       total.bytes += entry.size;
       if (Date.now() - last > 250) {
@@ -77,8 +82,8 @@ async function place(
 }
 
 /** Makes a folder; what an interrupted run has left there half written, as large as any file, is removed. */
-async function makeReady(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
+async function makeReady(folder: string, owner: Owner | undefined): Promise<void> {
+  await makeFolder(folder, owner);
   for await (const e of await opendir(folder)) {
     if (isHalfWritten(e.name)) await rm(join(folder, e.name), { force: true });
   }

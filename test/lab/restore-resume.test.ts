@@ -1,10 +1,11 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Lab } from '../../lab/index.ts';
 import { isProven } from '../../lab/proof/report.ts';
 import { runSkep, type SkepRun } from '../../lab/scenarios/skep-process.ts';
 import { type Backup, Trial } from '../../lab/scenarios/trial.ts';
+import { configVariant } from './support/config-variant.ts';
 import { sharedLab } from './support/labs.ts';
 import { agentsOf, leftovers } from './support/leftovers.ts';
 import { untilUnderWay } from './support/mid-stage.ts';
@@ -101,6 +102,41 @@ async function expectWhole(): Promise<void> {
 async function expectNothingLeft(): Promise<void> {
   expect((await leftovers(lab)).filter((l) => !l.startsWith('lease read'))).toEqual([]);
 }
+
+describe('a restore that would end half way is refused before anything is changed', () => {
+  async function expectRefused(config: string, code: string, exitCode: number): Promise<SkepRun> {
+    const run = await runSkep(['restore', backup.id, '--yes'], { config, state: trial.state });
+    expect(run).toMatchObject({ exitCode, error: { code } });
+    expect(run.events.filter((e) => e.type === 'stage-started')).toEqual([]);
+    expect(await leftovers(lab)).toEqual([]);
+    return run;
+  }
+
+  test.each([
+    ['JMX', 'jmx-credentials', ['cassandra', 'jmx', 'user'], 'somebody'],
+    ['CQL', 'cql-credentials', ['cassandra', 'password'], { command: ['echo', 'wrong'] }],
+    ['Elasticsearch', 'elasticsearch-credentials', ['elasticsearch', 'password'], { command: ['echo', 'wrong'] }],
+    ['ssh', 'ssh-credentials', ['ssh', 'user'], 'nobody-of-that-name'],
+  ] as const)('%s refuses the account', async (what, code, key, value) => {
+    await expectRefused(await configVariant(lab, `restore-${what}`, [[[...key], value]]), code, 12);
+  });
+
+  test('a node would drop writes at its next start', async () => {
+    const file = path.join(lab.node('n2').record.cassandra.conf, 'commitlog_archiving.properties');
+    await writeFile(file, 'restore_point_in_time=2026:11:22 23:01:43\n');
+    try {
+      const run = await expectRefused(lab.config, 'preflight-failed', 5);
+      expect(run.error?.message).toContain(file);
+    } finally {
+      await rm(file);
+    }
+  });
+
+  test('the folder of attachments is not there', async () => {
+    const config = await configVariant(lab, 'restore-absent', [[['files', 'location'], path.join(lab.root, 'absent')]]);
+    await expectRefused(config, 'preflight-failed', 5);
+  });
+});
 
 // Every stage that lasts, in order.
 const KILLS = [

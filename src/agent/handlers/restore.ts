@@ -1,4 +1,4 @@
-import { lstat, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { lstat, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { namesIn } from '../../cut/names-in.ts';
 import { ownFolder } from '../../cut/own-folder.ts';
@@ -8,6 +8,7 @@ import type { Parsed } from '../../protocol/methods.ts';
 import { type FileEntry, openRepository, type Repository } from '../../repository/index.ts';
 import type { MethodHandlers } from '../handlers.ts';
 import { type Layout, layOut, syncFilesystem } from '../lay-out.ts';
+import { giveTo, makeFolder, ownerToGive } from '../owner.ts';
 
 /** The folder in which the state before a restore is kept. */
 const UNDO = 'skep-undo';
@@ -37,7 +38,6 @@ export const restoreHandlers = {
       to: join(p.to, path),
       ...(p.reuse ? { reuse: [join(p.reuse, path)] } : {}),
     }));
-    await mkdir(p.to, { recursive: true });
     return layOut(repository, files, { roots: [p.to], signal, progress });
   },
 
@@ -52,12 +52,13 @@ export const restoreHandlers = {
       return { to: join(folderFor(rest, table.to), rest), reuse: table.reuse.map((folder) => join(folder, rest)) };
     });
     const roots = [...new Set(Object.values(p.tables).flatMap((t) => t.to))];
-    for (const folder of roots) await mkdir(folder, { recursive: true });
     return layOut(repository, files, { roots, signal, progress });
   },
 
   async 'restore.segments'(p, { signal }) {
     const result = await writeReplay(await buildReplaySources(p), { ...p, folder: p.to }, signal);
+    const owner = await ownerToGive(p.to);
+    for (const name of result.written) await giveTo(owner, join(p.to, name));
     await syncFilesystem(p.to);
     return result;
   },
@@ -127,7 +128,7 @@ function folderFor(path: string, folders: readonly string[]): string {
 async function moveAside(from: string, folder: string, name: string): Promise<void> {
   let to = folder;
   for (let n = 2; await lstat(join(to, name)).catch(() => undefined); n++) to = `${folder}.${n}`;
-  await mkdir(to, { recursive: true });
+  await makeFolder(to, await ownerToGive(dirname(from)));
   try {
     await rename(from, join(to, name));
   } catch (e) {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -130,6 +130,27 @@ describe('laying out', () => {
     expect(done).toEqual({ files: 3, bytes: 12, reused: 2 });
     expect((await readdir(at('files', 'attachment'))).sort()).toEqual(['a', 'b', 'c']);
     for (const n of ['a', 'b', 'c']) expect(await readFile(at('files', 'attachment', n), 'utf8')).toBe(n.repeat(4));
+  });
+
+  test.runIf(process.getuid?.() === 0)('root gives what it lays out to the owner of the folder', async () => {
+    const [uid, gid] = [12_345, 23_456];
+    for (const folder of ['data', 'files', 'commitlog']) {
+      await mkdir(at(folder));
+      await chown(at(folder), uid, gid);
+    }
+    await put('data/t/old-Data.db', 'x');
+    await put('commitlog/old.log', 'x');
+    const listing = await store({ 'attachment/a': 'aaaa', [`sstables/t-${TABLE}/nb-1-big-Data.db`]: 'data' });
+    const place = { repository: { location: at('repository') }, listing };
+    await restoreHandlers['restore.aside']({
+      moves: [{ from: at('commitlog'), to: at('commitlog/u/1'), keep: ['u'] }],
+    });
+    const tables = { [TABLE]: { to: [at('data', 'ks', 't')], reuse: [] } };
+    await restoreHandlers['restore.sstables']({ ...place, tables }, context);
+    await restoreHandlers['restore.tree']({ ...place, prefix: 'attachment/', to: at('files', 'attachment') }, context);
+    for (const made of ['data/ks', 'data/ks/t', 'files/attachment', 'files/attachment/a', 'commitlog/u/1']) {
+      expect([made, await stat(at(made)).then((s) => [s.uid, s.gid])]).toEqual([made, [uid, gid]]);
+    }
   });
 
   test('one file that cannot be laid out ends the work on all others with its error', async () => {
