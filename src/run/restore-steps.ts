@@ -1,10 +1,10 @@
 import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { repairNodes } from '../checks/fix-repair.ts';
 import { discover } from '../discovery/discover.ts';
-import { nodetool } from '../drivers/cassandra/nodetool.ts';
-import { repairArgs } from '../drivers/cassandra/repair-output.ts';
 import { trimAudits } from '../drivers/elasticsearch/trim-audits.ts';
 import { SkepError } from '../errors.ts';
+import type { Emit } from '../events.ts';
 import { settleBatches } from './batches.ts';
 import { drainAll, keepStopped, renewCql, startAll } from './cassandra-life.ts';
 import { agentOf } from './connections.ts';
@@ -83,11 +83,10 @@ export async function restoreSteps(w: RestoreWork): Promise<Restored> {
     }),
   );
   if (c.cluster.restore.repair) {
-    await step('repair', 'full repair, node after node', async () => {
-      for (const n of nodesOf(c.cluster, 'cassandra')) {
-        const args = repairArgs(details.topology.keyspace);
-        await nodetool(agentOf(c.agents, n.name), c.cluster, args, { signal, timeoutMs: 7 * 24 * 3_600_000 });
-      }
+    await step('repair', 'full repair, node after node', () => {
+      const names = nodesOf(c.cluster, 'cassandra').map((n) => n.name);
+      const progress: Emit = (e) => e.type === 'progress' && emit(e);
+      return repairNodes(c, details.topology.keyspace, names, { signal, emit: progress });
     });
     await step('grace-back', 'putting gc_grace_seconds back', () => lowerGrace(c, details, signal));
   } else {
