@@ -40,13 +40,18 @@ interface RawShard {
 }
 
 /**
- * Closed indices behind names, aliases or patterns, sorted: a snapshot by pattern leaves them out without a word.
+ * Closed indices behind names, aliases or patterns, sorted: a snapshot by pattern leaves them out without a word. Told by
+ * their state: an alias resolves to its open indices whatever `expand_wildcards` asks for.
  */
 export async function closedIndices(search: Search, patterns: readonly string[]): Promise<string[]> {
-  const query = { expand_wildcards: 'closed,hidden', ignore_unavailable: true };
   const names = patterns.map(encodeURIComponent).join();
-  const found = await search.request<Record<string, unknown>>('GET', `/${names}/_settings/index.uuid`, { query });
-  return Object.keys(found).sort();
+  const { metadata } = await search.request<{ metadata?: { indices?: Record<string, { state: string }> } }>(
+    'GET',
+    `/_cluster/state/metadata/${names}`,
+    { query: { expand_wildcards: 'all', ignore_unavailable: true, filter_path: 'metadata.indices.*.state' } },
+  );
+  const found = Object.entries(metadata?.indices ?? {});
+  return found.flatMap(([name, { state }]) => (state === 'close' ? [name] : [])).sort();
 }
 
 /** The open indices behind a name, an alias or a pattern, hidden ones as well; empty when there are none. */
