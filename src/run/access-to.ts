@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readCa } from '../config/ca-file.ts';
 import type { ClusterConfig } from '../config/schema.ts';
 import { readSecret, readSecretLines } from '../config/secrets.ts';
 import { SkepError } from '../errors.ts';
@@ -63,7 +63,7 @@ async function accessToS3(s3: S3Config, env: NodeJS.ProcessEnv): Promise<S3Acces
     region: s3.region,
     pathStyle: s3.path_style ?? s3.endpoint !== undefined,
     ...(s3.endpoint === undefined ? {} : { endpoint: s3.endpoint }),
-    ...(s3.ca_file === undefined ? {} : { ca: await readCa(s3.ca_file) }),
+    ...(s3.ca_file === undefined ? {} : { ca: await readCa(s3.ca_file, 'repository.s3.ca_file') }),
     ...(credentials === undefined ? {} : { credentials }),
   };
 }
@@ -84,14 +84,4 @@ function fromEnvironment(env: NodeJS.ProcessEnv): S3Access['credentials'] {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: token } = env;
   if (!accessKeyId || !secretAccessKey) return undefined;
   return { accessKeyId, secretAccessKey, ...(token ? { sessionToken: token } : {}) };
-}
-
-async function readCa(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (e) {
-    const why = (e as NodeJS.ErrnoException).code ?? 'failed';
-    const context = { file, key: 'repository.s3.ca_file' };
-    throw new SkepError('config-invalid', `cannot read repository.s3.ca_file ${file}: ${why}`, { context, cause: e });
-  }
 }

@@ -6,8 +6,11 @@ import { refusalOf } from '../checks/preflight.ts';
 import { runChecks } from '../checks/run-checks.ts';
 import { versions } from '../checks/versions.ts';
 import { cassandraNodes } from '../config/load.ts';
+import type { ClusterConfig } from '../config/schema.ts';
 import { discover } from '../discovery/discover.ts';
 import type { Topology } from '../discovery/topology.ts';
+import { graphOptions } from '../drivers/janusgraph/client.ts';
+import { theHiveAccess } from '../drivers/thehive/client.ts';
 import { SkepError } from '../errors.ts';
 import { agentOf } from './connections.ts';
 import { findPlaces, type Places } from './restore-places.ts';
@@ -24,6 +27,7 @@ const RELIED_ON = [versions, nodesUp, pointInTime, elasticsearchRepository];
 export async function checkFits(w: RestoreWork): Promise<Places> {
   const { c, signal } = w;
   checkAuditTimes(w);
+  await checkReconcile(c.cluster);
   checkNames(w);
   const live = await discover(c.cluster, c.cql);
   checkNodes(w, live);
@@ -97,6 +101,13 @@ async function mayWrite(w: RestoreWork, live: Topology): Promise<CheckResult[]> 
     }
   }
   return results;
+}
+
+/** What makes the index follow the graph is needed last, when TheHive has long been stopped: its secrets are read now. */
+async function checkReconcile(cluster: ClusterConfig): Promise<void> {
+  const { reconcile } = cluster.index;
+  if (reconcile === 'janusgraph') await graphOptions(cluster);
+  if (reconcile === 'thehive') await theHiveAccess(cluster);
 }
 
 /** Without the field no audit entry would be found to be later than `T`, and all of them would stay. */

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import cassandra from 'cassandra-driver';
+import { readCa } from '../../config/ca-file.ts';
 import type { ClusterConfig } from '../../config/schema.ts';
 import { readSecret } from '../../config/secrets.ts';
 import { SkepError } from '../../errors.ts';
@@ -30,7 +30,7 @@ export async function openCql(cluster: ClusterConfig, address: string): Promise<
     isMetadataSyncEnabled: false,
     socketOptions: { connectTimeout: 10_000, readTimeout: 60_000 },
     queryOptions: { consistency: cassandra.types.consistencies.localOne, prepare: false, fetchSize: 1000 },
-    ...(c.ca_file ? { sslOptions: { ca: [await readFile(c.ca_file)] } } : {}),
+    ...(c.ca_file ? { sslOptions: { ca: [await readCa(c.ca_file, 'cassandra.ca_file')] } } : {}),
   });
   client.on('error', () => {});
   try {

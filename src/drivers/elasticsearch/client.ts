@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { Client, errors } from '@elastic/elasticsearch';
+import { readCa } from '../../config/ca-file.ts';
 import type { ClusterConfig } from '../../config/schema.ts';
 import { readSecret } from '../../config/secrets.ts';
 import { SkepError } from '../../errors.ts';
@@ -34,7 +34,7 @@ export async function openSearch(cluster: ClusterConfig): Promise<Search> {
     ...(c.user && c.password
       ? { auth: { username: c.user, password: await readSecret(c.password, 'elasticsearch.password') } }
       : {}),
-    ...(c.ca_file ? { tls: { ca: await readFile(c.ca_file) } } : {}),
+    ...(c.ca_file ? { tls: { ca: await readCa(c.ca_file, 'elasticsearch.ca_file') } } : {}),
   });
   return {
     async request(method, path, opts = {}) {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import WebSocket from 'ws';
 import { z } from 'zod';
+import { readCa } from '../../config/ca-file.ts';
 import type { ClusterConfig } from '../../config/schema.ts';
 import { readSecret } from '../../config/secrets.ts';
 import { SkepError } from '../../errors.ts';
@@ -20,7 +20,7 @@ export interface GraphOptions {
   user?: string;
   password?: string;
   /** PEM of the authority that signed the server's certificate (`wss:`). */
-  ca?: Buffer;
+  ca?: string;
 }
 
 const MIME = 'application/vnd.gremlin-v3.0+json';
@@ -42,17 +42,22 @@ interface Pending {
   reject(e: unknown): void;
 }
 
-/** The Gremlin Server that the configuration names. Errors: as `connectGraph`. */
+/** The Gremlin Server that the configuration names. Errors: as `graphOptions` and `connectGraph`. */
 export async function openGraph(cluster: ClusterConfig): Promise<Graph> {
+  return connectGraph(await graphOptions(cluster));
+}
+
+/** How the configuration says to connect. Errors: `config-invalid`, `secret-unreadable`. */
+export async function graphOptions(cluster: ClusterConfig): Promise<GraphOptions> {
   const c = cluster.index.janusgraph;
   if (!c) throw new SkepError('config-invalid', 'index.janusgraph is missing');
-  return connectGraph({
+  return {
     url: c.url,
     ...(c.user && c.password
       ? { user: c.user, password: await readSecret(c.password, 'index.janusgraph.password') }
       : {}),
-    ...(c.ca_file ? { ca: await readFile(c.ca_file) } : {}),
-  });
+    ...(c.ca_file ? { ca: await readCa(c.ca_file, 'index.janusgraph.ca_file') } : {}),
+  };
 }
 
 /** Connects. Errors: `janusgraph-failed` (retryable while nothing answers); credentials are only asked for by a request. */

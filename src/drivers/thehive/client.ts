@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
 import { request as plainRequest } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
+import { readCa } from '../../config/ca-file.ts';
 import type { ClusterConfig } from '../../config/schema.ts';
 import { readSecret } from '../../config/secrets.ts';
 import { SkepError } from '../../errors.ts';
@@ -13,18 +13,24 @@ export interface TheHive {
   reindex(name: string): Promise<void>;
 }
 
-/** Waits until TheHive answers. Errors: `config-invalid`, `command-failed` after five minutes of silence; of `reindex`: `thehive-credentials`, `command-failed`. */
-export async function openTheHive(cluster: ClusterConfig, signal: AbortSignal): Promise<TheHive> {
+/** How the configuration says to reach TheHive. Errors: `config-invalid`, `secret-unreadable`. */
+export async function theHiveAccess(cluster: ClusterConfig): Promise<{ url: string; key: string; ca?: string }> {
   const c = cluster.index.thehive;
   if (!c) throw new SkepError('config-invalid', 'index.thehive is missing');
   const key = await readSecret(c.api_key, 'index.thehive.api_key');
-  const agent = c.ca_file ? new Agent({ ca: await readFile(c.ca_file) }) : undefined;
-  const call = (method: string, path: string) => send(new URL(path, c.url), method, key, agent, signal);
+  return { url: c.url, key, ...(c.ca_file ? { ca: await readCa(c.ca_file, 'index.thehive.ca_file') } : {}) };
+}
+
+/** Waits until TheHive answers. Errors: `config-invalid`, `command-failed` after five minutes of silence; of `reindex`: `thehive-credentials`, `command-failed`. */
+export async function openTheHive(cluster: ClusterConfig, signal: AbortSignal): Promise<TheHive> {
+  const { url, key, ca } = await theHiveAccess(cluster);
+  const agent = ca === undefined ? undefined : new Agent({ ca });
+  const call = (method: string, path: string) => send(new URL(path, url), method, key, agent, signal);
   const deadline = Date.now() + 300_000;
   for (;;) {
     const status = await call('GET', '/api/v1/status/public').catch(() => 0);
     if (status === 200) break;
-    if (Date.now() > deadline) throw new SkepError('command-failed', `TheHive does not answer at ${c.url}`);
+    if (Date.now() > deadline) throw new SkepError('command-failed', `TheHive does not answer at ${url}`);
     await delay(1000, undefined, { signal });
   }
   return {

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { parseCluster } from '../../../src/config/load.ts';
@@ -7,6 +8,8 @@ import { repositoryAccess } from '../../../src/repository/index.ts';
 import { accessTo } from '../../../src/run/access-to.ts';
 import { minimalConfig } from '../support/cluster.ts';
 import { temporaryFolder } from '../support/folder.ts';
+
+const PEM = rootCertificates[0] as string;
 
 async function accessOf(repository: unknown, env: NodeJS.ProcessEnv = {}) {
   const config = minimalConfig();
@@ -25,7 +28,7 @@ describe('how a repository is reached', () => {
     const folder = await temporaryFolder();
     const [key, ca] = [join(folder, 'key'), join(folder, 'ca.crt')];
     await writeFile(key, 'AKIA\n');
-    await writeFile(ca, 'PEM');
+    await writeFile(ca, PEM);
     const s3 = {
       endpoint: 'https://s3.example:9000',
       region: 'eu-north-1',
@@ -38,7 +41,7 @@ describe('how a repository is reached', () => {
         endpoint: 'https://s3.example:9000',
         region: 'eu-north-1',
         pathStyle: true,
-        ca: 'PEM',
+        ca: PEM,
         credentials: { accessKeyId: 'AKIA', secretAccessKey: 'from-a-command' },
       },
     });
@@ -67,6 +70,11 @@ describe('how a repository is reached', () => {
       code: 'config-invalid',
       message: expect.stringContaining('/no/such'),
     });
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'ca.crt'), 'no certificate');
+    await expect(accessOf({ location: 's3://backups', s3: { ca_file: join(folder, 'ca.crt') } })).rejects.toMatchObject(
+      { code: 'config-invalid', message: expect.stringContaining('repository.s3.ca_file') },
+    );
   });
 
   test.each([
