@@ -1,5 +1,6 @@
 import { SkepError } from '../errors.ts';
 import type { Backend } from './backend/backend.ts';
+import { checkKept } from './check-kept.ts';
 import { checkNeeded } from './check-needed.ts';
 import { throwIfCancelled } from './content/cancel.ts';
 import { decodeManifest, encodeManifest } from './format/manifest-codec.ts';
@@ -45,14 +46,29 @@ export async function publishManifest(
   throwIfCancelled(options.signal);
   // Before the manifest: a backup that exists can be left with. What a run that ends here leaves behind is no backup.
   for (const { companion, bytes: file } of companions) await backend.put(companionKey(id, companion.file), file);
+  await checkKept(
+    backend,
+    companions.map((c) => ({ key: companionKey(id, c.companion.file), size: c.bytes.length })),
+  );
   await options.lease?.assertHeld();
   if ((await backend.put(manifestKey(id), bytes)) === 'exists') await checkWritten(backend, id, bytes);
-  await backend.put(manifestCopyKey(id), bytes);
+  await checkKept(backend, [{ key: manifestKey(id), size: bytes.length }]);
+  await putCopy(backend, id, bytes);
   const own = [manifestKey(id), manifestCopyKey(id), ...companions.map((c) => companionKey(id, c.companion.file))];
   if (backend.retention !== undefined && options.lockMs !== undefined) {
     await lockKeys(backend.retention, own, options.lockMs);
   }
   return decodeManifest(bytes, id);
+}
+
+/** The backup exists: it is not said to have failed for want of its copy, which may be missing but not be torn. */
+async function putCopy(backend: Backend, id: string, bytes: Buffer): Promise<void> {
+  try {
+    await backend.put(manifestCopyKey(id), bytes);
+    await checkKept(backend, [{ key: manifestCopyKey(id), size: bytes.length }]);
+  } catch {
+    await backend.delete(manifestCopyKey(id));
+  }
 }
 
 /** A put whose answer was lost may have been sent again: the manifest is there, and it is this one. */

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { zstdDecompressSync } from 'node:zlib';
 import { identityToRecipient } from 'age-encryption';
 import { expect, test, vi } from 'vitest';
 import type { MemoryBackend } from '../../../../src/repository/backend/memory-backend.ts';
@@ -132,6 +133,21 @@ test.each(['root', 'inventory'] as const)('a damaged piece (%s) is refused', asy
     code: 'damage-found',
     context: { backups: [old.id], copied: [] },
   });
+  expect(await to.repo.list()).toEqual([]);
+});
+
+test('a target that keeps a part of a leaf of a listing and says that all is well is not believed', async () => {
+  const [from, to] = [await memoryRepository(), await memoryRepository()];
+  await backUp(from.repo, Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`f${i}`, `content ${i}`])));
+  const { set } = to.backend.contents;
+  let cut = 0;
+  to.backend.contents.set = (key, bytes) => {
+    const cuts = key.startsWith('listings/') && cut === 0 && zstdDecompressSync(bytes).includes('"listing","level":0');
+    cut += cuts ? 1 : 0;
+    return set.call(to.backend.contents, key, cuts ? bytes.subarray(1) : bytes);
+  };
+  await expect(copy(from, to)).rejects.toMatchObject({ code: 'repository-failed' });
+  expect(cut).toBe(1);
   expect(await to.repo.list()).toEqual([]);
 });
 
