@@ -45,11 +45,8 @@ export async function publishManifest(
   await checkNeeded(vault, manifest, options);
   throwIfCancelled(options.signal);
   // Before the manifest: a backup that exists can be left with. What a run that ends here leaves behind is no backup.
-  for (const { companion, bytes: file } of companions) await backend.put(companionKey(id, companion.file), file);
-  await checkKept(
-    backend,
-    companions.map((c) => ({ key: companionKey(id, c.companion.file), size: c.bytes.length })),
-  );
+  for (const { companion, bytes: file } of companions)
+    await putCompanion(backend, companionKey(id, companion.file), file);
   await options.lease?.assertHeld();
   if ((await backend.put(manifestKey(id), bytes)) === 'exists') await checkWritten(backend, id, bytes);
   await checkKept(backend, [{ key: manifestKey(id), size: bytes.length }]);
@@ -59,6 +56,14 @@ export async function publishManifest(
     await lockKeys(backend.retention, own, options.lockMs);
   }
   return decodeManifest(bytes, id);
+}
+
+/** Of a copy that ended here before there may be a half of it. */
+async function putCompanion(backend: Backend, key: string, bytes: Buffer): Promise<void> {
+  if ((await backend.put(key, bytes)) === 'exists' && (await backend.sizes([key]))[0] !== bytes.length) {
+    await backend.put(key, bytes, { overwrite: true });
+  }
+  await checkKept(backend, [{ key, size: bytes.length }]);
 }
 
 /** The backup exists: it is not said to have failed for want of its copy, which may be missing but not be torn. */

@@ -164,6 +164,13 @@ test('an object of another size in the target is damaged there and replaced', as
   expect(await to.repo.verify({ level: 'data' })).toMatchObject({ ok: true });
 });
 
+test('half of a RESTORE.md that an ended copy has left does not stand in the way, nor in the backup', async () => {
+  const { from, to, old } = await scene();
+  to.backend.contents.set(`backups/${old.id}/RESTORE.md`, Buffer.from('half'));
+  await copy(from, to);
+  expect(await to.repo.verify({ level: 'data' })).toMatchObject({ ok: true });
+});
+
 test('a copy that was ended goes on where it was: what was published is not read again', async () => {
   const [from, to] = [await memoryRepository(), await memoryRepository()];
   const files = Object.fromEntries(Array.from({ length: 9000 }, (_, i) => [`f${i}`, `content ${i}`]));
