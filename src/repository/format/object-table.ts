@@ -4,7 +4,7 @@ import { ENCODINGS, type Encoding } from './names.ts';
 /** name 32 · kind and encoding 1 · stored size 6 · SHA-256 of the stored bytes 32; of one kind, rows sort as bytes. */
 const ROW = 71;
 const KEY = 33;
-const ROWS_PER_CHUNK = 8192;
+const ROWS_PER_CHUNK = 1024;
 /** In the byte of the encoding. */
 const OBJECT = 0x80;
 /** By kind and the first two bytes of the name. */
