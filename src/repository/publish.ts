@@ -1,5 +1,6 @@
 import { SkepError } from '../errors.ts';
 import type { Backend } from './backend/backend.ts';
+import { checkKept } from './check-kept.ts';
 import { checkNeeded } from './check-needed.ts';
 import { throwIfCancelled } from './content/cancel.ts';
 import { decodeManifest, encodeManifest } from './format/manifest-codec.ts';
@@ -44,15 +45,35 @@ export async function publishManifest(
   await checkNeeded(vault, manifest, options);
   throwIfCancelled(options.signal);
   // Before the manifest: a backup that exists can be left with. What a run that ends here leaves behind is no backup.
-  for (const { companion, bytes: file } of companions) await backend.put(companionKey(id, companion.file), file);
+  for (const { companion, bytes: file } of companions)
+    await putCompanion(backend, companionKey(id, companion.file), file);
   await options.lease?.assertHeld();
   if ((await backend.put(manifestKey(id), bytes)) === 'exists') await checkWritten(backend, id, bytes);
-  await backend.put(manifestCopyKey(id), bytes);
+  await checkKept(backend, [{ key: manifestKey(id), size: bytes.length }]);
+  await putCopy(backend, id, bytes);
   const own = [manifestKey(id), manifestCopyKey(id), ...companions.map((c) => companionKey(id, c.companion.file))];
   if (backend.retention !== undefined && options.lockMs !== undefined) {
     await lockKeys(backend.retention, own, options.lockMs);
   }
   return decodeManifest(bytes, id);
+}
+
+/** Of a copy that ended here before there may be a half of it. */
+async function putCompanion(backend: Backend, key: string, bytes: Buffer): Promise<void> {
+  if ((await backend.put(key, bytes)) === 'exists' && (await backend.sizes([key]))[0] !== bytes.length) {
+    await backend.put(key, bytes, { overwrite: true });
+  }
+  await checkKept(backend, [{ key, size: bytes.length }]);
+}
+
+/** The backup exists: it is not said to have failed for want of its copy, which may be missing but not be torn. */
+async function putCopy(backend: Backend, id: string, bytes: Buffer): Promise<void> {
+  try {
+    await backend.put(manifestCopyKey(id), bytes);
+    await checkKept(backend, [{ key: manifestCopyKey(id), size: bytes.length }]);
+  } catch {
+    await backend.delete(manifestCopyKey(id));
+  }
 }
 
 /** A put whose answer was lost may have been sent again: the manifest is there, and it is this one. */

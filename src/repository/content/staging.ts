@@ -1,5 +1,6 @@
 import { SkepError, toSkepError } from '../../errors.ts';
 import type { Backend, Batch, ConflictPolicy, Staged } from '../backend/backend.ts';
+import { checkKept } from '../check-kept.ts';
 import { objectKey, pieceKey } from '../format/names.ts';
 import type { StoredForm, StoredPiece } from '../types.ts';
 
@@ -23,6 +24,7 @@ export interface Pending {
 
 /** What one writer has staged and not yet published, and whether the writer may still be used. */
 export class Staging {
+  readonly #backend: Backend;
   readonly #batch: Batch;
   /** Objects that are staged or being published, by name. */
   readonly #objects = new Map<string, StoredForm>();
@@ -38,6 +40,7 @@ export class Staging {
 
   /** `onLost` is called with what another writer published first, under a name that says nothing of its size. */
   constructor(backend: Backend, prefix: string, onLost: (lost: Pending) => Promise<void>) {
+    this.#backend = backend;
     this.#batch = backend.openBatch(prefix);
     this.#onLost = onLost;
   }
@@ -124,6 +127,10 @@ export class Staging {
     this.#next = [];
     this.#nextBytes = 0;
     const existed = await this.#guard(() => this.#batch.flush());
+    // Objects are looked at before the manifest is written; of a listing's leaves nothing tells the size any more then.
+    const pieces = items.filter(({ object }) => object === undefined);
+    const written = pieces.map(({ key, form }) => ({ key, size: form.storedSize }));
+    if (written.length > 0) await this.#guard(() => checkKept(this.#backend, written));
     for (const item of items) {
       if (existed.has(item.key)) await this.#guard(() => this.#onLost(item));
       if (item.object === undefined) this.#pieces.delete(item.key);

@@ -2,6 +2,7 @@ import { createHash, hash } from 'node:crypto';
 import { zstdDecompressSync } from 'node:zlib';
 import { SkepError } from '../../errors.ts';
 import type { Backend, Batch } from '../backend/backend.ts';
+import { checkKept } from '../check-kept.ts';
 import { throwIfCancelled } from '../content/cancel.ts';
 import { MAX_PLAIN_PIECE } from '../format/piece.ts';
 import type { NeededKey } from '../needed-keys.ts';
@@ -38,6 +39,8 @@ export class StoredCopier {
   readonly #batch: Batch;
   readonly #signal: AbortSignal | undefined;
   readonly #onBytes: (bytes: number) => void;
+  /** What is staged and has a size that nothing tells later. */
+  #pieces: { key: string; size: number }[] = [];
   #stagedKeys = 0;
   #stagedBytes = 0;
 
@@ -80,6 +83,8 @@ export class StoredCopier {
 
   async flush(): Promise<void> {
     await this.#batch.flush();
+    await checkKept(this.#target, this.#pieces);
+    this.#pieces = [];
     this.#stagedKeys = 0;
     this.#stagedBytes = 0;
   }
@@ -117,6 +122,7 @@ export class StoredCopier {
     const bytes = await this.#source.get(needed.key);
     if (!isRight(needed, bytes)) return false;
     this.#batch.add(await this.#batch.stageBytes(bytes), needed.key, conflict(needed));
+    if (needed.stored === undefined) this.#pieces.push({ key: needed.key, size: bytes.length });
     this.#onBytes(bytes.length);
     return true;
   }

@@ -4,11 +4,13 @@ import { ENCODINGS, type Encoding } from './names.ts';
 /** name 32 · kind and encoding 1 · stored size 6 · SHA-256 of the stored bytes 32; of one kind, rows sort as bytes. */
 const ROW = 71;
 const KEY = 33;
-const ROWS_PER_CHUNK = 8192;
+const ROWS_PER_CHUNK = 1024;
 /** In the byte of the encoding. */
 const OBJECT = 0x80;
 /** By kind and the first two bytes of the name. */
 const BUCKETS = 2 * 65_536;
+/** So few rows are sorted sooner than buckets are counted. */
+const FEW_ROWS = 4096;
 
 /** Distinct objects and pieces in little memory: 71 bytes each, outside the JavaScript heap. */
 export class ObjectTable {
@@ -40,6 +42,12 @@ export class ObjectTable {
 
   /** A counting sort, so that the real sorts are small. */
   *#buckets(): Generator<number[]> {
+    if (this.#rows < FEW_ROWS) {
+      const rows = Array.from({ length: this.#rows }, (_, row) => row);
+      yield rows.filter((row) => this.#bucket(row) < BUCKETS / 2);
+      yield rows.filter((row) => this.#bucket(row) >= BUCKETS / 2);
+      return;
+    }
     const ends = new Uint32Array(BUCKETS + 1);
     for (let row = 0; row < this.#rows; row++) ends[this.#bucket(row) + 1]!++;
     for (let b = 1; b <= BUCKETS; b++) ends[b]! += ends[b - 1]!;

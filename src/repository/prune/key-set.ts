@@ -5,7 +5,7 @@ const CONTENT_KEY = /^(objects\/|listings\/)([0-9a-f]{2})\/(\2[0-9a-f]{62})((?:\
 /** name 32 · prefix and suffix 1 · stored size 6. */
 const ROW = 39;
 const KEY = 33;
-const ROWS_PER_CHUNK = 8192;
+const ROWS_PER_CHUNK = 1024;
 
 /** Whether a key is one that a sweep may know: an object or a piece. */
 export function isContentKey(key: string): boolean {

@@ -34,6 +34,24 @@ export async function mark(
   return marked;
 }
 
+/** Whether there is a backup that a mark has not seen: a listing may be late once, and what is deleted for good stays so. */
+export async function hasMissed(vault: Vault, marked: Marked): Promise<boolean> {
+  for (const id of await listBackupIds(vault.backend)) {
+    if (!marked.backups.has(id) && (await isThere(vault, id))) return true;
+  }
+  return false;
+}
+
+async function isThere(vault: Vault, id: string): Promise<boolean> {
+  try {
+    await readManifest(vault, id);
+    return true;
+  } catch (error) {
+    if (!(error instanceof SkepError) || !['backup-unknown', 'manifest-damaged'].includes(error.code)) throw error;
+    return error.code === 'manifest-damaged';
+  }
+}
+
 /** What stands in the way, if anything does. */
 async function markOne(vault: Vault, id: string, marked: Marked, seen: Set<string>): Promise<string | undefined> {
   try {

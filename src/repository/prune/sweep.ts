@@ -6,7 +6,7 @@ import type { Lease } from '../lease/index.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import { blockers } from './blockers.ts';
 import { findDoomed, type Doomed } from './doomed.ts';
-import { mark } from './mark.ts';
+import { hasMissed, mark } from './mark.ts';
 
 const GROUP = 1000;
 
@@ -56,6 +56,8 @@ export async function sweep(vault: Vault, lease: Lease, options: SweepOptions, o
     const doomed = await findDoomed(backend, marked.needed, options);
     swept.doomed = doomed;
     if (doomed.keys.size > 0) {
+      // With bins all is marked once more before anything is lost.
+      if (backend.bins === undefined && (await hasMissed(vault, marked))) return swept;
       const record = { state: 'sweeping', keys: doomed.keys.size, bytes: doomed.keys.bytes };
       const bytes = Buffer.from(`${JSON.stringify(record)}\n`);
       if ((await backend.put(sweepKey(lease.id), bytes)) === 'exists') return swept;

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
-import { objectKey, pieceKey } from '../../../src/repository/format/names.ts';
+import { SkepError } from '../../../src/errors.ts';
+import { manifestCopyKey, objectKey, pieceKey } from '../../../src/repository/format/names.ts';
 import type { Manifest } from '../../../src/repository/index.ts';
 import { acquireLease } from '../../../src/repository/lease/index.ts';
 import { backUp, memoryRepository, nextBackupId, publishPart } from './support/repository.ts';
@@ -109,6 +110,39 @@ describe('publish', () => {
     backend.contents.delete(pieceKey(first.parts[0]!.root, 'zstd'));
     await expect(repo.publish(draftOf(first))).rejects.toMatchObject({ code: 'object-missing' });
     expect(await repo.list()).toHaveLength(1);
+  });
+
+  test.each([
+    ['the manifest', /manifest\.json$/],
+    ['what a restore without skep needs', /RESTORE\.md$/],
+    ['an object', /^objects/],
+    ['a leaf of a listing', /^listings/],
+  ])('does not believe a storage that keeps a part of %s and says that all is well', async (_, which) => {
+    const { repo, backend } = await memoryRepository();
+    const files = Object.fromEntries(Array.from({ length: 300 }, (_file, i) => [`f${i}`, `content ${i}`]));
+    const { set } = backend.contents;
+    let isCut = false;
+    backend.contents.set = (key, bytes) => {
+      const cuts = !isCut && which.test(key);
+      isCut ||= cuts;
+      return set.call(backend.contents, key, cuts ? bytes.subarray(0, bytes.length / 2) : bytes);
+    };
+    await expect(backUp(repo, files)).rejects.toMatchObject({ context: { key: expect.stringMatching(which) } });
+    expect(isCut).toBe(true);
+    expect((await repo.list()).filter(({ state }) => state === 'complete')).toEqual([]);
+  });
+
+  test('whose copy of the manifest cannot be written has succeeded, and leaves no half of it', async () => {
+    const { repo, backend } = await memoryRepository();
+    const put = backend.put.bind(backend);
+    backend.put = async (key, bytes, options) => {
+      if (!key.endsWith('manifest.copy.json')) return put(key, bytes, options);
+      await put(key, bytes.subarray(1), options);
+      throw new SkepError('no-space', 'full');
+    };
+    const { id } = await backUp(repo, { a: 'one' });
+    expect(await repo.verify({ level: 'data' })).toMatchObject({ ok: true, backups: [id] });
+    expect(backend.contents.has(manifestCopyKey(id))).toBe(false);
   });
 
   test('refuses when it was cancelled or the lease is lost', async () => {

@@ -75,7 +75,11 @@ export class PathBackend implements Backend {
     try {
       const handle = await open(this.#path(key), 'r');
       const bounds = range === undefined ? {} : { start: range.start, end: range.end - 1 };
-      return handle.createReadStream({ highWaterMark: READ_CHUNK, ...bounds });
+      const stream = handle.createReadStream({ highWaterMark: READ_CHUNK, ...bounds });
+      const destroy = stream._destroy.bind(stream);
+      // What fails on the way is told as what fails at the beginning.
+      stream._destroy = (error, done) => destroy(error && repositoryFsError(error, `read ${key}`), done);
+      return stream;
     } catch (error) {
       throw repositoryFsError(error, `read ${key}`);
     }

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { zstdDecompressSync } from 'node:zlib';
 import { identityToRecipient } from 'age-encryption';
 import { expect, test, vi } from 'vitest';
 import type { MemoryBackend } from '../../../../src/repository/backend/memory-backend.ts';
@@ -135,6 +136,21 @@ test.each(['root', 'inventory'] as const)('a damaged piece (%s) is refused', asy
   expect(await to.repo.list()).toEqual([]);
 });
 
+test('a target that keeps a part of a leaf of a listing and says that all is well is not believed', async () => {
+  const [from, to] = [await memoryRepository(), await memoryRepository()];
+  await backUp(from.repo, Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`f${i}`, `content ${i}`])));
+  const { set } = to.backend.contents;
+  let cut = 0;
+  to.backend.contents.set = (key, bytes) => {
+    const cuts = key.startsWith('listings/') && cut === 0 && zstdDecompressSync(bytes).includes('"listing","level":0');
+    cut += cuts ? 1 : 0;
+    return set.call(to.backend.contents, key, cuts ? bytes.subarray(1) : bytes);
+  };
+  await expect(copy(from, to)).rejects.toMatchObject({ code: 'repository-failed' });
+  expect(cut).toBe(1);
+  expect(await to.repo.list()).toEqual([]);
+});
+
 test('a torn manifest is told after the others were copied', async () => {
   const { from, to, old, young } = await scene();
   from.backend.contents.set(manifestKey(young.id), Buffer.from('{}'));
@@ -144,6 +160,13 @@ test('a torn manifest is told after the others were copied', async () => {
 test('an object of another size in the target is damaged there and replaced', async () => {
   const { from, to } = await scene();
   to.backend.contents.set(keyOf('only old'), Buffer.from('half'));
+  await copy(from, to);
+  expect(await to.repo.verify({ level: 'data' })).toMatchObject({ ok: true });
+});
+
+test('half of a RESTORE.md that an ended copy has left does not stand in the way, nor in the backup', async () => {
+  const { from, to, old } = await scene();
+  to.backend.contents.set(`backups/${old.id}/RESTORE.md`, Buffer.from('half'));
   await copy(from, to);
   expect(await to.repo.verify({ level: 'data' })).toMatchObject({ ok: true });
 });

@@ -49,3 +49,22 @@ test('a sweep whose deletion failed keeps its record: it may still be carried ou
   const [lease] = await listLeases(backend);
   expect(await backend.sizes([sweepKey(lease!.id)])).toEqual([expect.any(Number)]);
 });
+
+test('a listing of the backups that comes late once, whichever it is, makes a prune delete nothing that they need', async () => {
+  for (let late = 1, looked = late; looked >= late; late++) {
+    const backend = new LockingBackend();
+    await initOnBackend(backend, CLUSTER);
+    const old = await Writer.backUp(backend, ['old']);
+    const { id } = await Writer.backUp(backend, ['kept']);
+    await dropManifest(backend, old.id);
+    looked = 0;
+    const slow = withCalls(backend, {
+      list: async function* list(prefix: string) {
+        const isLate = prefix === 'backups/' && ++looked === late;
+        for await (const found of backend.list(prefix)) if (!isLate || !found.key.includes(id)) yield found;
+      },
+    });
+    expect(await pruneOn(slow)).toMatchObject({ objects: 1, backups: 1 });
+    expect({ late, whole: await isWhole(backend) }).toEqual({ late, whole: true });
+  }
+});

@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Backend } from '../../../../src/repository/backend/backend.ts';
+import { PathBackend } from '../../../../src/repository/backend/path/path-backend.ts';
+import { fastFolder } from '../support/races.ts';
+import { FAULT_KINDS, type FaultKind } from './support/faults.ts';
+import { runHistories } from './support/run-histories.ts';
+import { believingListings, believingPuts, hastyFlushes } from './support/sabotage.ts';
+import { beginVirtualTime } from './support/virtual-clock.ts';
+
+vi.setConfig({ testTimeout: 900_000 });
+
+const seed = Number(process.env['SKEP_SEED'] ?? 20261125);
+const count = Number(process.env['SKEP_HISTORIES'] ?? 1000);
+
+let endVirtualTime: () => void;
+beforeAll(() => void (endVirtualTime = beginVirtualTime()));
+afterAll(() => endVirtualTime());
+
+describe('on a storage that fails, lies and is late', () => {
+  test('what was said to be COMPLETE is whole, what failed says why, and all is well when the faults end', async () => {
+    const { failure, ...tally } = await runHistories({ seed, count });
+    console.log(`faulty storage: seed ${seed}: ${JSON.stringify(tally)}`);
+    expect(failure).toBeUndefined();
+    expect(tally.histories).toBe(count);
+    if (count < 100) return;
+    expect(Object.keys(tally.faults).sort()).toEqual([...FAULT_KINDS].sort());
+    for (const kind of ['backup', 'copy', 'forget', 'prune', 'verify', 'lay out']) {
+      expect(tally.done[kind]).toBeGreaterThan(10);
+      expect(tally.failed[kind]).toBeGreaterThan(0);
+    }
+  });
+
+  test('a folder behaves no worse', async () => {
+    const make = async () => new PathBackend(await fastFolder());
+    const { failure, ...tally } = await runHistories({ seed, count: Math.ceil(count / 40), make });
+    console.log(`faulty folder: seed ${seed}: ${JSON.stringify(tally)}`);
+    expect(failure).toBeUndefined();
+  });
+});
+
+describe('CONTROL: it is seen to go wrong', () => {
+  test.each<[string, FaultKind, (backend: Backend) => Backend, RegExp]>([
+    ['a part of what was sent is believed to be all', 'short-put', believingPuts, /verify|said to be COMPLETE/],
+    ['a prune believes one listing', 'stale', believingListings, /verify|said to be COMPLETE/],
+    ['a manifest is there before its objects are', 'down', hastyFlushes, /verify: object-missing/],
+  ])('when %s', async (_, kind, sabotage, what) => {
+    const { failure } = await runHistories({ seed, count: 1000, kinds: [kind], sabotage, asItIs: true });
+    expect(failure).toMatch(what);
+  });
+});
