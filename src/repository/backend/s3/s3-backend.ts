@@ -4,6 +4,7 @@ import type { S3Access } from '../../access.ts';
 import type { Backend, Batch, ByteRange, StoredKey } from '../backend.ts';
 import { Budget } from './budget.ts';
 import { Deleter } from './delete-keys.ts';
+import { abortForgotten } from './leftovers.ts';
 import { readObject, readWhole } from './read-object.ts';
 import { S3Batch } from './s3-batch.ts';
 import { S3Bucket } from './s3-bucket.ts';
@@ -87,6 +88,11 @@ export class S3Backend implements Backend {
   async deletePrefix(prefix: string): Promise<void> {
     if (prefix.startsWith('incoming/')) await abortNoted(this.#bucket, prefix);
     await this.#deleter.deletePrefix(prefix);
+  }
+
+  /** Uploads that were begun and not noted, and what logs were before they were appended to. */
+  async clearLeftovers(): Promise<number> {
+    return (await abortForgotten(this.#bucket)) + (await this.#deleter.deleteOldVersions('runs/'));
   }
 
   openBatch(prefix: string): Batch {
