@@ -34,7 +34,7 @@ export async function clearOrphans(backend: Backend, ids: readonly string[]): Pr
     const now = Date.now();
     const until = (await backend.retention?.lockedUntil(keys)) ?? [];
     if (until.some((end) => end !== undefined && end.getTime() > now)) continue;
-    await backend.deleteMany(keys);
+    for (const key of keys) await backend.delete(key);
     if (manifest === undefined && (await isEmpty(backend, `backups/${id}/`)))
       await backend.deletePrefix(`backups/${id}/`);
     cleared++;
