@@ -9,7 +9,7 @@ import type { Descriptor } from './format/descriptor.ts';
 import { companionsOf } from './leave/companions.ts';
 import type { Lease } from './lease/index.ts';
 import { isRevoked } from './manifests.ts';
-import { lockKeys } from './retention/lock.ts';
+import { lockEnd, lockKeys } from './retention/lock.ts';
 import { sealDetails } from './sealing/details.ts';
 import { hostMark, type Vault } from './sealing/keyring.ts';
 
@@ -46,12 +46,14 @@ export async function publishManifest(
   // Before the manifest: a backup that exists can be left with. What a run that ends here leaves behind is no backup.
   for (const { companion, bytes: file } of companions) await backend.put(companionKey(id, companion.file), file);
   await options.lease?.assertHeld();
-  if ((await backend.put(manifestKey(id), bytes)) === 'exists') await checkWritten(backend, id, bytes);
-  await backend.put(manifestCopyKey(id), bytes);
+  const { retention } = backend;
+  const lockMs = (await retention?.isOn()) === true ? options.lockMs : undefined;
+  // With the manifest, not after it: who can delete is not given a moment. What is beside it can be made again.
+  const locked = lockMs === undefined ? {} : { lockUntil: lockEnd(lockMs) };
+  if ((await backend.put(manifestKey(id), bytes, locked)) === 'exists') await checkWritten(backend, id, bytes);
+  await backend.put(manifestCopyKey(id), bytes, locked);
   const own = [manifestKey(id), manifestCopyKey(id), ...companions.map((c) => companionKey(id, c.companion.file))];
-  if (backend.retention !== undefined && options.lockMs !== undefined) {
-    await lockKeys(backend.retention, own, options.lockMs);
-  }
+  if (retention !== undefined && lockMs !== undefined) await lockKeys(retention, own, lockMs);
   return decodeManifest(bytes, id);
 }
 

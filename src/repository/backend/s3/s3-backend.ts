@@ -33,8 +33,13 @@ export class S3Backend implements Backend {
     this.retention = new S3Retention(this.#bucket);
   }
 
-  async put(key: string, bytes: Uint8Array, options: { overwrite?: boolean } = {}): Promise<'created' | 'exists'> {
-    if (options.overwrite !== true) return this.#bucket.create(key, bytes);
+  async put(
+    key: string,
+    bytes: Uint8Array,
+    options: { overwrite?: boolean; lockUntil?: Date } = {},
+  ): Promise<'created' | 'exists'> {
+    const { overwrite, lockUntil } = options;
+    if (overwrite !== true) return this.#bucket.create(key, bytes, lockUntil === undefined ? {} : { lockUntil });
     await this.#bucket.overwrite(key, bytes);
     return 'created';
   }
