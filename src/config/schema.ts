@@ -218,7 +218,7 @@ const cluster = z.strictObject({
       keep_within: duration.optional(),
       /** So many complete backups are left whatever is asked for. */
       minimum: count.default(3),
-      /** On an object storage with object lock: nobody can delete a backup for so long. */
+      /** On an object storage with object lock: for so long a backup is deleted only by who may bypass governance retention. */
       lock: duration.optional(),
       /** Size of a file in a repository on a path, which a prune on a full disk deletes first; `0B` for none. */
       ballast: size.prefault('64MB'),

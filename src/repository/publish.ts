@@ -10,7 +10,7 @@ import type { Descriptor } from './format/descriptor.ts';
 import { companionsOf } from './leave/companions.ts';
 import type { Lease } from './lease/index.ts';
 import { isRevoked } from './manifests.ts';
-import { lockKeys } from './retention/lock.ts';
+import { lockEnd, lockKeys } from './retention/lock.ts';
 import { sealDetails } from './sealing/details.ts';
 import { hostMark, type Vault } from './sealing/keyring.ts';
 
@@ -48,13 +48,15 @@ export async function publishManifest(
   for (const { companion, bytes: file } of companions)
     await putCompanion(backend, companionKey(id, companion.file), file);
   await options.lease?.assertHeld();
-  if ((await backend.put(manifestKey(id), bytes)) === 'exists') await checkWritten(backend, id, bytes);
+  const { retention } = backend;
+  const lockMs = (await retention?.isOn()) === true ? options.lockMs : undefined;
+  // With the manifest, not after it: who can delete is not given a moment. What is beside it can be made again.
+  const locked = lockMs === undefined ? {} : { lockUntil: lockEnd(lockMs) };
+  if ((await backend.put(manifestKey(id), bytes, locked)) === 'exists') await checkWritten(backend, id, bytes);
   await checkKept(backend, [{ key: manifestKey(id), size: bytes.length }]);
-  await putCopy(backend, id, bytes);
+  await putCopy(backend, id, bytes, locked);
   const own = [manifestKey(id), manifestCopyKey(id), ...companions.map((c) => companionKey(id, c.companion.file))];
-  if (backend.retention !== undefined && options.lockMs !== undefined) {
-    await lockKeys(backend.retention, own, options.lockMs);
-  }
+  if (retention !== undefined && lockMs !== undefined) await lockKeys(retention, own, lockMs);
   return decodeManifest(bytes, id);
 }
 
@@ -67,9 +69,9 @@ async function putCompanion(backend: Backend, key: string, bytes: Buffer): Promi
 }
 
 /** The backup exists: it is not said to have failed for want of its copy, which may be missing but not be torn. */
-async function putCopy(backend: Backend, id: string, bytes: Buffer): Promise<void> {
+async function putCopy(backend: Backend, id: string, bytes: Buffer, locked: { lockUntil?: Date }): Promise<void> {
   try {
-    await backend.put(manifestCopyKey(id), bytes);
+    await backend.put(manifestCopyKey(id), bytes, locked);
     await checkKept(backend, [{ key: manifestCopyKey(id), size: bytes.length }]);
   } catch {
     await backend.delete(manifestCopyKey(id));

@@ -25,8 +25,15 @@ export interface Backend {
   readonly location: string;
   /** True where a large content is best staged for its key (`Batch.stage`): it goes there while it is written. */
   readonly keyFirst?: boolean;
-  /** Durable when it returns. Without `overwrite` it never changes a key that exists. May be repeated. */
-  put(key: string, bytes: Uint8Array, options?: { overwrite?: boolean }): Promise<'created' | 'exists'>;
+  /**
+   * Durable when it returns. Without `overwrite` it never changes a key that exists. With `lockUntil`, on a storage with
+   * object lock, a key that it creates is locked from its first moment on. May be repeated.
+   */
+  put(
+    key: string,
+    bytes: Uint8Array,
+    options?: { overwrite?: boolean; lockUntil?: Date },
+  ): Promise<'created' | 'exists'>;
   /** Adds bytes at the end of a key that only the caller writes; not synced. Not to be repeated. */
   append(key: string, bytes: Uint8Array): Promise<void>;
   get(key: string, range?: ByteRange): Promise<Buffer>;

@@ -1,4 +1,4 @@
-/** Object lock: what is locked cannot be deleted or replaced by anyone before its time. */
+/** Object lock: what is locked cannot be deleted before its time, but by who has a right of its own for that. */
 export interface Retention {
   /** Whether this place has it. */
   isOn(): Promise<boolean>;

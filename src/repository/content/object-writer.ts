@@ -73,6 +73,12 @@ export class BatchObjectWriter implements ObjectWriter {
     return this.#stream('bytes in memory', slices(bytes), {});
   }
 
+  /** Stores what comes, sealed and staged as it comes: nothing of it is kept in plain. */
+  async putStream(chunks: AsyncIterable<Uint8Array>, options: { signal?: AbortSignal } = {}): Promise<StoredObject> {
+    this.#check(options.signal);
+    return this.#stream('a stream', chunks, options);
+  }
+
   putPiece(kind: TreeKind, plain: Uint8Array): { name: string; stored: Promise<StoredPiece> } {
     this.#check();
     const { keyring } = this.#vault;

@@ -1,9 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { SkepError } from '../../errors.ts';
-import { extractObject, readObject } from '../content/object-reader.ts';
+import { readObject } from '../content/object-reader.ts';
 import { BatchObjectWriter } from '../content/object-writer.ts';
 import { contentHash, fileEntry, type FileEntry, type ListingEntry } from '../format/listing-entry.ts';
 import type { ManifestPart } from '../format/manifest.ts';
@@ -15,7 +11,7 @@ import type { Chosen } from './choose.ts';
 import { publishing, type CopyJob } from './job.ts';
 import type { CopyTotals } from './stored-copier.ts';
 
-/** Up to this size a content is opened in memory; a larger one goes through a file. */
+/** Up to this size a content is opened in memory; of a larger one nothing is kept in plain. */
 const SMALL = 8 << 20;
 const PARALLEL = 4;
 
@@ -85,13 +81,7 @@ async function copyContent(
     for await (const chunk of await readObject(source.vault, object, signal)) chunks.push(chunk as Buffer);
     return writer.putBytes(Buffer.concat(chunks));
   }
-  const file = join(tmpdir(), `skep-copy-${randomBytes(8).toString('hex')}`);
-  try {
-    await extractObject(source.vault, object, file, { ...signal, mode: 0o600 });
-    return await writer.putFile(file, signal);
-  } finally {
-    await rm(file, { force: true });
-  }
+  return writer.putStream(await readObject(source.vault, object, signal), signal);
 }
 
 /** Several at a time, given out in the order in which they came. */

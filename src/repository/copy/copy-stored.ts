@@ -1,3 +1,4 @@
+import { SkepError } from '../../errors.ts';
 import { incomingPrefix } from '../format/names.ts';
 import { neededKeys, type NeededKey } from '../needed-keys.ts';
 import { KeySet } from '../prune/key-set.ts';
@@ -8,12 +9,19 @@ import { damageFound, StoredCopier, type CopyTotals } from './stored-copier.ts';
 
 const GROUP = 1024;
 
-/** Copies a backup as it is stored, between repositories with the same keys or none. */
-export async function copyStored({ source, target, lease, options }: CopyJob, one: Chosen): Promise<CopyTotals> {
+/**
+ * Copies a backup as it is stored, between repositories with the same keys or none. Undefined where the target has some of it
+ * in another form: then it is to be copied by its contents. Errors: `damage-found`, and `key-missing` where that needs a key.
+ */
+export async function copyStored(
+  { source, target, lease, known, options }: CopyJob,
+  one: Chosen,
+): Promise<CopyTotals | undefined> {
   const { signal } = options;
   const prefix = incomingPrefix(options.owner.run, 'copy');
   const copier = new StoredCopier(source.vault.backend, target.vault.backend, {
     prefix,
+    known,
     signal,
     ...(options.onBytes === undefined ? {} : { onBytes: options.onBytes }),
   });
@@ -24,11 +32,20 @@ export async function copyStored({ source, target, lease, options }: CopyJob, on
     await copier.close();
   }
   if (copier.damages.length > 0) throw damageFound(one.from, copier.damages);
+  const [other] = copier.otherForms;
+  if (other !== undefined && !source.vault.keyring.opens) throw closed(one.from, copier.otherForms);
+  if (other !== undefined) return undefined;
   const { leave: _leave, mac: _mac, ...manifest } = one.manifest;
   const { id: repository, cluster } = target.descriptor;
   const copy = { ...manifest, id: one.id, repository, cluster, copiedFrom: one.origin };
   await publishManifest(target.vault, copy, publishing({ lease, options }));
   return copier.totals;
+}
+
+function closed(backup: string, keys: readonly string[]): SkepError {
+  const message = `the target has ${keys.length} contents of backup ${backup} sealed in other bytes, as ${keys[0]}`;
+  const hint = 'Name an identity of the source: then they are compared by what is in them.';
+  return new SkepError('key-missing', message, { hint, context: { backup, keys: keys.slice(0, 100) } });
 }
 
 async function* distinctGroups(keys: AsyncIterable<NeededKey>): AsyncGenerator<NeededKey[]> {

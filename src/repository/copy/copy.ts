@@ -6,13 +6,14 @@ import { type Keyring, sameMembers } from '../sealing/keyring.ts';
 import { choose, type Chosen, type Choice } from './choose.ts';
 import { copyResealed } from './copy-resealed.ts';
 import { copyStored } from './copy-stored.ts';
+import { KnownForms } from './known-forms.ts';
 import type { CopyEnd, CopyJob, CopyOptions, CopyReport } from './job.ts';
 import type { CopyDamage } from './stored-copier.ts';
 
 /**
  * Copies backups into another repository of the same cluster: what is not there yet, checked on the way, each manifest
- * last. With the same keys (or none) at both ends no private key is needed: bytes are copied as they are stored. What one
- * copy has brought the next finds. A backup that is damaged is not copied; the others are, before `damage-found` is
+ * last. With the same keys (or none) at both ends no private key is needed: bytes are copied as they are stored; unless the
+ * target has some of them in another form, as of a backup that was sealed there. What one copy has brought the next finds. A backup that is damaged is not copied; the others are, before `damage-found` is
  * thrown. Other errors: `repository-foreign`, `backup-unknown`, `key-missing`, `locked`, `no-space`, `repository-failed`.
  */
 export async function copyBackups(source: CopyEnd, target: CopyEnd, options: CopyOptions): Promise<CopyReport> {
@@ -37,7 +38,8 @@ async function copyAll(source: CopyEnd, target: CopyEnd, choice: Choice, report:
     const backups = chosen.map((c) => c.id);
     const writing = await acquireLease(target.vault.backend, 'write', options.owner, { backups });
     try {
-      const job = { source, target, lease: writing, options };
+      const known = report.resealed ? new KnownForms() : await KnownForms.of(target.vault, options.signal);
+      const job = { source, target, lease: writing, known, options };
       for (const [i, one] of chosen.entries()) {
         throwIfCancelled(options.signal);
         options.onBackup?.(one.from, i, chosen.length);
@@ -54,7 +56,8 @@ async function copyAll(source: CopyEnd, target: CopyEnd, choice: Choice, report:
 
 async function copyOne(job: CopyJob, one: Chosen, report: CopyReport, choice: Choice): Promise<void> {
   try {
-    const totals = await (report.resealed ? copyResealed(job, one) : copyStored(job, one));
+    // What the target holds in another form is told by a listing of its own.
+    const totals = (report.resealed ? undefined : await copyStored(job, one)) ?? (await copyResealed(job, one));
     report.copied.push({ from: one.from, id: one.id, ...totals });
   } catch (error) {
     if (!(error instanceof SkepError) || !DAMAGE.has(error.code)) throw error;

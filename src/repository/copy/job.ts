@@ -1,6 +1,7 @@
 import type { Descriptor } from '../format/descriptor.ts';
 import type { Lease, LeaseOwner } from '../lease/index.ts';
 import type { Vault } from '../sealing/keyring.ts';
+import type { KnownForms } from './known-forms.ts';
 import type { CopyTotals } from './stored-copier.ts';
 
 /** A repository as a copy sees it. */
@@ -45,6 +46,8 @@ export interface CopyJob {
   source: CopyEnd;
   target: CopyEnd;
   lease: Lease;
+  /** In which bytes the target's backups expect what they need; of no use where contents are stored anew. */
+  known: KnownForms;
   options: CopyOptions;
 }
 

@@ -6,6 +6,8 @@ import { checkKept } from '../check-kept.ts';
 import { throwIfCancelled } from '../content/cancel.ts';
 import { MAX_PLAIN_PIECE } from '../format/piece.ts';
 import type { NeededKey } from '../needed-keys.ts';
+import { hashOf } from '../verify/check-objects.ts';
+import type { KnownForms } from './known-forms.ts';
 
 /** Up to this size a key is read in one call. */
 const SMALL = 256 << 10;
@@ -34,6 +36,8 @@ export class StoredCopier {
   readonly totals: CopyTotals = { keys: 0, bytes: 0, newKeys: 0, newBytes: 0 };
   /** What was not copied. */
   readonly damages: CopyDamage[] = [];
+  /** Keys that the target has in other bytes: perhaps another form of the same content, which backups there rely on. */
+  readonly otherForms: string[] = [];
   readonly #source: Backend;
   readonly #target: Backend;
   readonly #batch: Batch;
@@ -41,30 +45,42 @@ export class StoredCopier {
   readonly #onBytes: (bytes: number) => void;
   /** What is staged and has a size that nothing tells later. */
   #pieces: { key: string; size: number }[] = [];
+  readonly #known: KnownForms;
+  /** What the next flush publishes and whose bytes its name does not tell. */
+  #staged = new Map<string, NeededKey>();
   #stagedKeys = 0;
   #stagedBytes = 0;
 
   constructor(
     source: Backend,
     target: Backend,
-    options: { prefix: string; signal?: AbortSignal | undefined; onBytes?: (bytes: number) => void },
+    options: {
+      prefix: string;
+      /** What backups of the target expect there. */
+      known: KnownForms;
+      signal?: AbortSignal | undefined;
+      onBytes?: (bytes: number) => void;
+    },
   ) {
     this.#source = source;
     this.#target = target;
     this.#batch = target.openBatch(options.prefix);
+    this.#known = options.known;
     this.#signal = options.signal;
     this.#onBytes = options.onBytes ?? (() => undefined);
   }
 
-  /** Distinct keys. One that the target holds with its size is not read. */
+  /** Distinct keys. One that the target holds as it is wanted is not read from the source. */
   async copy(keys: readonly NeededKey[]): Promise<void> {
     const there = await this.#target.sizes(keys.map(({ key }) => key));
     const lacking: NeededKey[] = [];
-    keys.forEach((needed, i) => {
+    for (const [i, needed] of keys.entries()) {
       const { stored } = needed;
-      if (stored === undefined || there[i] !== stored.size) lacking.push(needed);
-      else this.#count(stored.size);
-    });
+      if (stored === undefined || there[i] === undefined) lacking.push(needed);
+      else if (tellsBytes(needed)) there[i] === stored.size ? this.#count(stored.size) : lacking.push(needed);
+      else if (there[i] === stored.size && (await this.#isSame(needed))) this.#count(stored.size);
+      else this.otherForms.push(needed.key);
+    }
     const sizes = await this.#source.sizes(lacking.map(({ key }) => key));
     const foundAt = new Map(keys.map(({ key }, i) => [key, there[i]]));
     const next = lacking.entries();
@@ -82,9 +98,16 @@ export class StoredCopier {
   }
 
   async flush(): Promise<void> {
-    await this.#batch.flush();
-    await checkKept(this.#target, this.#pieces);
+    const [staged, pieces] = [this.#staged, this.#pieces];
+    this.#staged = new Map();
     this.#pieces = [];
+    const existed = await this.#batch.flush();
+    await checkKept(this.#target, pieces);
+    // Another writer may have been first, with a form of its own.
+    for (const key of existed) {
+      const needed = staged.get(key);
+      if (needed !== undefined && !(await this.#isSame(needed))) this.otherForms.push(key);
+    }
     this.#stagedKeys = 0;
     this.#stagedBytes = 0;
   }
@@ -114,8 +137,15 @@ export class StoredCopier {
     this.totals.bytes += size;
     this.totals.newKeys++;
     this.totals.newBytes += size;
+    if (stored !== undefined && !tellsBytes(needed)) this.#staged.set(key, needed);
     this.#stagedKeys++;
     this.#stagedBytes += size;
+  }
+
+  /** Whether the target holds these very bytes: who seals or compresses anew makes others of the same size. */
+  async #isSame({ key, stored }: NeededKey): Promise<boolean> {
+    if (stored === undefined || this.#known.has(key, stored.sha256)) return true;
+    return (await hashOf(this.#target, key, stored.size, () => throwIfCancelled(this.#signal))) === stored.sha256;
   }
 
   async #bringSmall(needed: NeededKey): Promise<boolean> {
@@ -157,8 +187,13 @@ export class StoredCopier {
 }
 
 /** Raw bytes of another size are damage; others may be another form of the same content, which backups there rely on. */
-function conflict({ name, stored }: NeededKey): 'replace' | 'fail' {
-  return stored?.sha256 === name ? 'replace' : 'fail';
+function conflict(needed: NeededKey): 'replace' | 'fail' {
+  return tellsBytes(needed) ? 'replace' : 'fail';
+}
+
+/** Whether the name says what the stored bytes must be. */
+function tellsBytes({ name, stored }: NeededKey): boolean {
+  return stored?.sha256 === name;
 }
 
 /** A piece of which no inventory tells the stored bytes is named by its plain ones. */

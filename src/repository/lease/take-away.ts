@@ -50,7 +50,9 @@ async function fenceWriter(backend: Backend, lease: LeaseInfo, force: boolean): 
  */
 async function endSweep(backend: Backend, id: string, by: string, options: { force?: boolean } = {}): Promise<void> {
   const record = Buffer.from(`${JSON.stringify({ state: 'stopped', by })}\n`);
-  if ((await backend.put(sweepKey(id), record)) === 'created') return;
+  const before = (await backend.put(sweepKey(id), record)) === 'created';
+  // It cannot begin any more; a bin that it had opened is empty.
+  if (before) return backend.bins?.close(id);
   if ((await sweepState(backend, id)) !== 'sweeping') return;
   if (backend.bins !== undefined) return backend.bins.close(id);
   if (options.force !== true) await askToStop(backend, id);

@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import type { Companion } from '../format/manifest.ts';
 import { type PlainManifest, restoreInstructions } from './restore-md.ts';
 
+/** The files that lie beside a manifest. */
+export const COMPANIONS: readonly Companion['file'][] = ['RESTORE.md', 'restore.sh'];
+
 /** What lies beside a manifest, so that a backup can be restored by who has nothing but the repository. */
 export function companionsOf(manifest: PlainManifest, sealed: boolean): { companion: Companion; bytes: Buffer }[] {
   const script = readFileSync(new URL('restore.sh', import.meta.url));

@@ -8,5 +8,10 @@ export async function lockKeys(retention: Retention, keys: readonly string[], lo
   const now = Date.now();
   const ends = await retention.lockedUntil(keys);
   const due = keys.filter((_, i) => (ends[i]?.getTime() ?? 0) < now + lockMs);
-  if (due.length > 0) await retention.lock(due, new Date(now + lockMs * (1 + LEAD)));
+  if (due.length > 0) await retention.lock(due, lockEnd(lockMs, now));
+}
+
+/** When the lock of what is locked now ends. */
+export function lockEnd(lockMs: number, now: number = Date.now()): Date {
+  return new Date(now + lockMs * (1 + LEAD));
 }

@@ -1,4 +1,4 @@
-import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import { ListMultipartUploadsCommand, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -43,6 +43,19 @@ export async function uploadsUnderWay(access: S3Access, bucket: string, prefix: 
   try {
     const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix }));
     return Uploads.map(({ Key = '' }) => Key);
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Keys of what a bucket keeps although it was overwritten or deleted. */
+export async function oldVersions(access: S3Access, bucket: string, prefix: string): Promise<string[]> {
+  const client = makeClient(access, 1);
+  try {
+    const { Versions = [], DeleteMarkers = [] } = await client.send(
+      new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix }),
+    );
+    return [...Versions.filter(({ IsLatest }) => IsLatest !== true), ...DeleteMarkers].map(({ Key = '' }) => Key);
   } finally {
     client.destroy();
   }

@@ -1,7 +1,7 @@
 // First: it must see the filesystem before the product does.
 import './support/file-steps.ts';
 import { describe, expect, test, vi } from 'vitest';
-import { operation } from './support/crash-case.ts';
+import { operation } from './support/operations.ts';
 import { crashEverywhere } from './support/power-loss.ts';
 import type { StepEvent } from './support/record.ts';
 import { nameOf } from './support/step-names.ts';

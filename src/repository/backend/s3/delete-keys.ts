@@ -34,11 +34,18 @@ export class Deleter {
   }
 
   async deletePrefix(prefix: string): Promise<void> {
-    if (await this.#isVersioned()) return this.#deleteVersions(prefix, () => true);
+    if (await this.#isVersioned()) return void (await this.#deleteVersions(prefix, () => true));
     for await (const page of this.#bucket.pages(prefix)) await this.deleteKeys(page.map(({ key }) => key));
   }
 
-  async #deleteVersions(prefix: string, wanted: (key: string) => boolean): Promise<void> {
+  /** Deletes what was written over below a prefix, and keeps what is there now; gives how much that was. */
+  async deleteOldVersions(prefix: string): Promise<number> {
+    if (!(await this.#isVersioned())) return 0;
+    return this.#deleteVersions(prefix, (_, isLatest) => !isLatest);
+  }
+
+  async #deleteVersions(prefix: string, wanted: (key: string, isLatest: boolean) => boolean): Promise<number> {
+    let deleted = 0;
     const { Bucket, Key: Prefix } = this.#bucket.at(prefix);
     let next: Pick<ListObjectVersionsCommandInput, 'KeyMarker' | 'VersionIdMarker'> | undefined = {};
     while (next !== undefined) {
@@ -47,12 +54,14 @@ export class Deleter {
         this.#bucket.client.send(command, o),
       );
       const found = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])]
-        .filter(({ Key = '' }) => wanted(this.#bucket.keyOf(Key)))
+        .filter(({ Key = '', IsLatest }) => wanted(this.#bucket.keyOf(Key), IsLatest === true))
         .map(({ Key = '', VersionId }) => ({ Key, ...(VersionId === undefined ? {} : { VersionId }) }));
       await this.#delete(found);
+      deleted += found.length;
       const { NextKeyMarker: KeyMarker, NextVersionIdMarker: VersionIdMarker } = page;
       next = page.IsTruncated === true ? { KeyMarker, VersionIdMarker } : undefined;
     }
+    return deleted;
   }
 
   async #delete(Objects: ObjectIdentifier[]): Promise<void> {

@@ -4,6 +4,7 @@ import type { S3Access } from '../../access.ts';
 import type { Backend, Batch, ByteRange, StoredKey } from '../backend.ts';
 import { Budget } from './budget.ts';
 import { Deleter } from './delete-keys.ts';
+import { abortForgotten } from './leftovers.ts';
 import { readObject, readWhole } from './read-object.ts';
 import { S3Batch } from './s3-batch.ts';
 import { S3Bucket } from './s3-bucket.ts';
@@ -32,8 +33,13 @@ export class S3Backend implements Backend {
     this.retention = new S3Retention(this.#bucket);
   }
 
-  async put(key: string, bytes: Uint8Array, options: { overwrite?: boolean } = {}): Promise<'created' | 'exists'> {
-    if (options.overwrite !== true) return this.#bucket.create(key, bytes);
+  async put(
+    key: string,
+    bytes: Uint8Array,
+    options: { overwrite?: boolean; lockUntil?: Date } = {},
+  ): Promise<'created' | 'exists'> {
+    const { overwrite, lockUntil } = options;
+    if (overwrite !== true) return this.#bucket.create(key, bytes, lockUntil === undefined ? {} : { lockUntil });
     await this.#bucket.overwrite(key, bytes);
     return 'created';
   }
@@ -87,6 +93,11 @@ export class S3Backend implements Backend {
   async deletePrefix(prefix: string): Promise<void> {
     if (prefix.startsWith('incoming/')) await abortNoted(this.#bucket, prefix);
     await this.#deleter.deletePrefix(prefix);
+  }
+
+  /** Uploads that were begun and not noted, and what logs were before they were appended to. */
+  async clearLeftovers(): Promise<number> {
+    return (await abortForgotten(this.#bucket)) + (await this.#deleter.deleteOldVersions('runs/'));
   }
 
   openBatch(prefix: string): Batch {

@@ -6,7 +6,7 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { SkepError } from '../../../errors.ts';
 import type { S3Access } from '../../access.ts';
@@ -24,6 +24,9 @@ const FIRST_ATTEMPTS = 3;
 const LATER_ATTEMPTS = 9;
 /** Metadata of every key: tells whether a creation whose answer was lost was ours. */
 export const TOKEN = 'skep-put';
+
+/** Who has the right to bypass it may end a lock: skep never asks for that. */
+export const LOCK_MODE = 'GOVERNANCE';
 
 export interface Head {
   size: number;
@@ -52,9 +55,15 @@ export class S3Bucket {
   }
 
   /** Create-only, by the storage's own condition. May be repeated. */
-  async create(key: string, body: Uint8Array, signal?: AbortSignal): Promise<'created' | 'exists'> {
+  async create(
+    key: string,
+    body: Uint8Array,
+    options: { signal?: AbortSignal; lockUntil?: Date } = {},
+  ): Promise<'created' | 'exists'> {
+    const { signal, lockUntil } = options;
     const token = newToken();
-    const input = { ...this.at(key), Body: body, IfNoneMatch: '*', Metadata: { [TOKEN]: token } };
+    const lock = lockUntil === undefined ? {} : lockedFrom(body, lockUntil);
+    const input = { ...this.at(key), Body: body, IfNoneMatch: '*', Metadata: { [TOKEN]: token }, ...lock };
     try {
       await this.call(`write ${key}`, (o) => this.client.send(new PutObjectCommand(input), o), signal);
       return 'created';
@@ -194,6 +203,12 @@ export function isUnknownToStorage(error: unknown): boolean {
 
 export function newToken(): string {
   return randomBytes(12).toString('hex');
+}
+
+/** A request that locks must carry a checksum of its body. */
+function lockedFrom(body: Uint8Array, until: Date) {
+  const ContentMD5 = createHash('md5').update(body).digest('base64');
+  return { ObjectLockMode: LOCK_MODE, ObjectLockRetainUntilDate: until, ContentMD5 };
 }
 
 function refused(key: string, cause: unknown): SkepError {

@@ -1,8 +1,8 @@
 import { GetObjectLockConfigurationCommand, PutObjectRetentionCommand } from '@aws-sdk/client-s3';
 import type { Retention } from '../retention.ts';
-import { isUnknownToStorage, type S3Bucket } from './s3-bucket.ts';
+import { isUnknownToStorage, LOCK_MODE, type S3Bucket } from './s3-bucket.ts';
 
-/** Object lock: nobody deletes a locked version before its time, not even with skep's credentials. */
+/** Object lock in governance mode: a locked version is not deleted before its time but by who may bypass governance. */
 export class S3Retention implements Retention {
   readonly #bucket: S3Bucket;
   #on: Promise<boolean> | undefined;
@@ -40,7 +40,7 @@ export class S3Retention implements Retention {
   }
 
   async #lock(key: string, until: Date): Promise<void> {
-    const Retention = { Mode: 'GOVERNANCE' as const, RetainUntilDate: until };
+    const Retention = { Mode: LOCK_MODE, RetainUntilDate: until } as const;
     const command = new PutObjectRetentionCommand({ ...this.#bucket.at(key), Retention });
     await this.#bucket.call(`lock ${key}`, (o) => this.#bucket.client.send(command, o));
   }

@@ -23,7 +23,7 @@ export class StagedBytes implements Staged {
   async end(): Promise<void> {}
 
   async create(context: BatchContext, key: string): Promise<'created' | 'exists'> {
-    return context.bucket.create(key, this.#bytes, context.signal);
+    return context.bucket.create(key, this.#bytes, { signal: context.signal });
   }
 
   async discard(): Promise<void> {

@@ -62,7 +62,7 @@ export class StagedUpload implements Staged {
       if (done === 'created') this.#upload = undefined;
       return done;
     }
-    return bucket.create(this.key, this.#buffer?.subarray(0, this.#filled) ?? Buffer.alloc(0), signal);
+    return bucket.create(this.key, this.#buffer?.subarray(0, this.#filled) ?? Buffer.alloc(0), { signal });
   }
 
   /** After `create`, whatever came of it: gives memory and upload back. */

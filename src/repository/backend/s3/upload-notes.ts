@@ -25,10 +25,15 @@ export async function noteUpload(
 
 /** Aborts the uploads that are noted below a prefix; of a dead run there may be some. May be repeated. */
 export async function abortNoted(bucket: S3Bucket, prefix: string): Promise<void> {
+  for await (const upload of notedUploads(bucket, prefix)) await abortUpload(bucket, upload);
+}
+
+/** What the notes below a prefix say. */
+export async function* notedUploads(bucket: S3Bucket, prefix: string): AsyncGenerator<Pick<Upload, 'key' | 'id'>> {
   for await (const page of bucket.pages(prefix)) {
     for (const { key } of page.filter((stored) => stored.key.endsWith(SUFFIX))) {
       const note = noteSchema.safeParse(JSON.parse((await readWhole(bucket, key)).toString('utf8')));
-      if (note.success) await abortUpload(bucket, note.data);
+      if (note.success) yield note.data;
     }
   }
 }

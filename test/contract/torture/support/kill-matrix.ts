@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { copyPrepared, judge, type Operation, prepare, repositoryIn } from './crash-case.ts';
-import { watchSteps } from './file-steps.ts';
-import { record } from './record.ts';
-import { nameOf } from './step-names.ts';
+import type { RepositoryAccess } from '../../../../src/repository/index.ts';
+import { copyPrepared, judge } from './crash-case.ts';
+import type { Operation } from './operations.ts';
+import type { Place } from './place.ts';
 import { removeFolder } from './torture-folder.ts';
 
 /** Where a run is to die. */
@@ -17,6 +17,15 @@ export interface Failpoint {
   phase: 'begin' | 'half' | 'end';
 }
 
+/** A step of a run as it was seen: those that can be left half done have a `half`. */
+export interface SeenStep {
+  step: string;
+  phase: 'begin' | 'end';
+  /** The same for both of its phases. */
+  id: unknown;
+  halves: boolean;
+}
+
 export interface KillResult {
   failpoint: Failpoint;
   /** The operation had said that it is done. */
@@ -24,44 +33,57 @@ export interface KillResult {
   complaints: string[];
 }
 
-const PROCESSES = 2;
-
-/** The failpoints of an operation, as a run of it meets them. `few`: for each name, before the first and after the last. */
-export async function failpointsOf(folder: string, op: Operation, few: boolean): Promise<Failpoint[]> {
-  const recorded = join(folder, 'recorded');
-  copyPrepared(join(folder, 'template'), recorded);
-  const { events } = await record(recorded, op);
-  await removeFolder(recorded);
-  const times = new Map<string, number>();
-  const ended = new Set(events.filter(({ phase }) => phase === 'end').map(({ step }) => step));
-  const failpoints: Failpoint[] = [];
-  const steps = events.filter(({ phase }) => phase === 'begin').map(({ step }) => step);
-  for (const found of steps) times.set(nameOf(found), (times.get(nameOf(found)) ?? 0) + 1);
-  const counted = new Map<string, number>();
-  for (const found of steps) {
-    const step = nameOf(found);
-    const occurrence = (counted.get(step) ?? 0) + 1;
-    counted.set(step, occurrence);
-    const [first, last] = [occurrence === 1, occurrence === times.get(step)];
-    if (!few || first) failpoints.push({ step, occurrence, phase: 'begin' });
-    const halves = found.kind === 'write' || found.kind === 'delete-tree';
-    if (halves && (!few || last)) failpoints.push({ step, occurrence, phase: 'half' });
-    // A link to a name that is taken begins and never ends.
-    if (ended.has(found) && (!few || last)) failpoints.push({ step, occurrence, phase: 'end' });
-  }
-  return failpoints;
+/** How the repositories of a matrix are had: on a path, or in a bucket. */
+export interface Ground {
+  /** Lays out what was prepared under a name of its own; `folder` has the files of the nodes. */
+  layOut(folder: string, name: string): Promise<Place>;
+  /** While this process judges, nothing is to wait for a disk. */
+  judging<T>(place: Place, work: () => Promise<T>): Promise<T>;
+  remove(name: string): Promise<void>;
 }
 
-/** One prepared folder for a whole matrix. */
-export async function prepareMatrix(folder: string): Promise<void> {
-  await prepare(join(folder, 'template'));
+const PROCESSES = 2;
+
+/** Empty folders and files are nothing yet; of what is only staged one look is enough. Unless all failpoints are wanted. */
+const EMPTY = /^(?:mkdir|create) /;
+const STAGED = /^[a-z]+ incoming\//;
+
+/**
+ * The failpoints of an operation, from the steps of a run of it. `few`: for each name, before the first and after the last.
+ * What is left before a step and after the one before it is the same, and is tried once.
+ */
+export function failpointsOf(events: readonly SeenStep[], few: boolean): Failpoint[] {
+  const times = new Map<string, number>();
+  for (const { step, phase } of events) if (phase === 'begin') times.set(step, (times.get(step) ?? 0) + 1);
+  const counted = new Map<string, number>();
+  const occurrences = new Map<unknown, number>();
+  const states = new Set<number>();
+  const failpoints: Failpoint[] = [];
+  const add = (state: number, failpoint: Failpoint): void => {
+    if (!states.has(state)) failpoints.push(failpoint);
+    states.add(state);
+  };
+  for (const [i, { step, phase, id, halves }] of events.entries()) {
+    if (phase === 'begin') {
+      const occurrence = (counted.get(step) ?? 0) + 1;
+      counted.set(step, occurrence);
+      occurrences.set(id, occurrence);
+      if (!few || (occurrence === 1 && !EMPTY.test(step))) add(i, { step, occurrence, phase });
+      if (halves && (!few || occurrence === 1)) failpoints.push({ step, occurrence, phase: 'half' });
+    } else {
+      const occurrence = occurrences.get(id) ?? 0;
+      if (!few || (occurrence === times.get(step) && !EMPTY.test(step) && !STAGED.test(step)))
+        add(i + 1, { step, occurrence, phase });
+    }
+  }
+  return failpoints;
 }
 
 export async function killAtEach(
   folder: string,
   op: Operation,
   failpoints: readonly Failpoint[],
-  onResult: (result: KillResult) => void = () => {},
+  ground: Ground,
 ): Promise<KillResult[]> {
   const processes = pLimit(PROCESSES);
   // What is watched is one for the whole process.
@@ -71,12 +93,14 @@ export async function killAtEach(
       processes(async () => {
         const own = join(folder, `kill${n}`);
         copyPrepared(join(folder, 'template'), own);
-        const { died, done } = await killAt(own, op, failpoint, join(folder, 'compiled'));
-        const complaints = died ? await judging(() => judgeSafely(own, op, done)) : ['the run was not killed'];
+        const place = await ground.layOut(own, `kill${n}`);
+        const { died, done } = await killAt(own, op, failpoint, place.access, join(folder, 'compiled'));
+        const complaints = died
+          ? await judging(() => judgeSafely(own, op, done, place, ground))
+          : ['the run was not killed'];
+        await ground.remove(`kill${n}`);
         await removeFolder(own);
-        const result = { failpoint, done, complaints };
-        onResult(result);
-        return result;
+        return { failpoint, done, complaints };
       }),
     ),
   );
@@ -86,12 +110,13 @@ async function killAt(
   folder: string,
   op: Operation,
   { step, occurrence, phase }: Failpoint,
+  access: RepositoryAccess,
   cache: string,
 ): Promise<{ died: boolean; done: boolean }> {
   const script = join(import.meta.dirname, 'kill-process.ts');
   const child = spawn(process.execPath, [script, op.name, folder, step, String(occurrence), phase], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_COMPILE_CACHE: cache },
+    env: { ...process.env, NODE_COMPILE_CACHE: cache, SKEP_TORTURE_ACCESS: JSON.stringify(access) },
   });
   let printed = '';
   child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
@@ -99,13 +124,16 @@ async function killAt(
   return { died: signal === 'SIGKILL', done: printed.includes('done') };
 }
 
-async function judgeSafely(folder: string, op: Operation, done: boolean): Promise<string[]> {
-  watchSteps(repositoryIn(folder), { before: () => 'skip' });
+async function judgeSafely(
+  folder: string,
+  op: Operation,
+  done: boolean,
+  place: Place,
+  ground: Ground,
+): Promise<string[]> {
   try {
-    return await judge(folder, op, done);
+    return await ground.judging(place, () => judge(folder, op, done, place));
   } catch (error) {
     return [`the rerun failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`];
-  } finally {
-    watchSteps(undefined);
   }
 }

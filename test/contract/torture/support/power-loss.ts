@@ -1,8 +1,9 @@
 /** Every state in which a crash may leave the disk while an operation runs, laid out and judged. */
 import { join } from 'node:path';
-import { copyPrepared, judge, type Operation, prepare, repositoryIn } from './crash-case.ts';
+import { copyPrepared, judge, prepare } from './crash-case.ts';
 import { type Crash, CRASHES, CrashModel, digestOf, type Image, layOut } from './crash-model.ts';
 import { watchSteps } from './file-steps.ts';
+import { type Operation, repositoryIn } from './operations.ts';
 import { record, replay, type StepEvent } from './record.ts';
 import { nameOf } from './step-names.ts';
 import { removeFolder } from './torture-folder.ts';
@@ -27,7 +28,7 @@ export interface CrashOptions {
 export async function crashEverywhere(folder: string, op: Operation, options: CrashOptions = {}): Promise<CrashResult> {
   const { every = 1, random = Math.random, tamper = (events) => events } = options;
   const template = join(folder, 'template');
-  await prepare(template);
+  await prepare(template, op);
   const recorded = join(folder, 'recorded');
   copyPrepared(template, recorded);
   const { events, complaints } = await record(recorded, op);

@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openRepository } from '../../../../src/repository/index.ts';
-import { type Operation, repositoryIn } from './crash-case.ts';
+
 import { CrashModel } from './crash-model.ts';
 import { type Step, watchSteps } from './file-steps.ts';
+import { type Operation, repositoryIn } from './operations.ts';
 
 /** What happened to a step, in the order of time; `done`: the operation had said by then that it is done. */
 export interface StepEvent {

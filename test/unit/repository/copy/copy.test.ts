@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { zstdDecompressSync } from 'node:zlib';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { identityToRecipient } from 'age-encryption';
 import { expect, test, vi } from 'vitest';
 import type { MemoryBackend } from '../../../../src/repository/backend/memory-backend.ts';
@@ -269,4 +269,89 @@ test('between repositories with the same keys bytes are copied as they are, with
   for (const [key, bytes] of from.backend.contents) {
     if (/^(objects|listings)/.test(key)) expect(to.backend.contents.get(key)).toEqual(bytes);
   }
+});
+
+/** Two sealed repositories with the same keys, without an identity. */
+async function sealedEnds(): Promise<{ from: End; to: End; opened: (end: End) => Promise<End> }> {
+  const { initOnBackend, openOnBackend } = await import('../../../../src/repository/repository.ts');
+  const { namingKey, identity } = GOLDEN_KEYS;
+  const keys = { namingKey, recipients: [await identityToRecipient(identity)] };
+  const make = async (): Promise<End> => {
+    const { backend } = await memoryRepository();
+    backend.contents.clear();
+    return { backend, repo: await initOnBackend(backend, CLUSTER, keys) };
+  };
+  const opened = async ({ backend }: End): Promise<End> => ({
+    backend,
+    repo: await openOnBackend(backend, { ...keys, identities: [identity] }),
+  });
+  return { from: await make(), to: await make(), opened };
+}
+
+const SHARED = { a: 'secret', b: 'compressed '.repeat(500) };
+
+test('what the target has sealed itself is not taken for what the source has sealed, though it has the same size', async () => {
+  const { from, to, opened } = await sealedEnds();
+  const theirs = await backUp(to.repo, SHARED, 'auto');
+  const ours = await backUp(from.repo, { ...SHARED, c: 'more' }, 'auto');
+  await expect(copy(from, to)).rejects.toMatchObject({
+    code: 'key-missing',
+    hint: expect.stringContaining('identity'),
+  });
+  expect((await to.repo.list()).map((b) => b.id)).toEqual([theirs.id]);
+  const source = await opened(from);
+  expect(await copy(source, to)).toMatchObject({ copied: [{ from: ours.id }] });
+  const target = await opened(to);
+  expect(await target.repo.verify({ level: 'data' })).toMatchObject({ ok: true, backups: [ours.id, theirs.id] });
+  expect(await contentsOf(target, ours.id)).toEqual(await contentsOf(source, ours.id));
+});
+
+test('what an earlier copy has brought sealed is not read again; what a killed one has, is', async () => {
+  const { from, to } = await sealedEnds();
+  await backUp(from.repo, SHARED, 'auto');
+  await copy(from, to);
+  const { id } = await backUp(from.repo, { ...SHARED, c: 'more' }, 'auto');
+  const read = vi.spyOn(to.backend, 'get');
+  const objectsRead = () => read.mock.calls.filter(([key]) => key.startsWith('objects/')).length;
+  await copy(from, to);
+  expect(objectsRead()).toBe(0);
+  // A copy that was killed before its manifest.
+  for (const key of [manifestKey(id), manifestCopyKey(id)]) to.backend.contents.delete(key);
+  await copy(from, to);
+  expect(objectsRead()).toBe(1);
+  expect(await to.repo.verify({ level: 'data' })).toMatchObject({ ok: true });
+});
+
+test('a content that the target has compressed in another way is told by the copy as it is there', async () => {
+  const { from, to, old } = await scene();
+  const content = Buffer.from('compressed '.repeat(500));
+  const key = objectKey(hash('sha256', content), 'zstd');
+  const theirs = zstdCompressSync(content, { params: { [constants.ZSTD_c_checksumFlag]: 1 } });
+  expect(theirs.length).not.toBe(from.backend.contents.get(key)?.length);
+  to.backend.contents.set(key, theirs);
+  expect((await copy(from, to)).copied).toHaveLength(2);
+  expect(to.backend.contents.get(key)).toEqual(theirs);
+  expect(await to.repo.verify({ level: 'data' })).toMatchObject({ ok: true });
+  expect(await contentsOf(to, old.id)).toEqual(await contentsOf(from, old.id));
+});
+
+test('a compressed content that is cut in the target is replaced', async () => {
+  const { from, to } = await scene();
+  const key = objectKey(hash('sha256', 'compressed '.repeat(500)), 'zstd');
+  to.backend.contents.set(key, from.backend.contents.get(key)!.subarray(0, 20));
+  expect((await copy(from, to)).copied).toHaveLength(2);
+  expect(await to.repo.verify({ level: 'data' })).toMatchObject({ ok: true });
+});
+
+test('no content is laid out in plain between two repositories with other keys', async () => {
+  const { to } = await sealedEnds();
+  const plain = await memoryRepository();
+  await backUp(plain.repo, { large: Buffer.alloc(9 << 20, 'x') });
+  vi.stubEnv('TMPDIR', '/nonexistent');
+  try {
+    expect(await copy(plain, to)).toMatchObject({ resealed: true, copied: [expect.anything()] });
+  } finally {
+    vi.unstubAllEnvs();
+  }
+  expect(await to.repo.verify({ level: 'data' })).toMatchObject({ ok: true });
 });

@@ -41,6 +41,21 @@ describe('object lock', () => {
     expect(backend.locks.get(manifestCopyKey(id))).toBeDefined();
   });
 
+  test('of a manifest is there from its first moment on', async () => {
+    const backend = await make();
+    const { put } = backend;
+    const lockedAtOnce = new Map<string, boolean>();
+    backend.put = async (key, bytes, options) => {
+      const done = await put.call(backend, key, bytes, options);
+      lockedAtOnce.set(key, backend.locks.has(key));
+      return done;
+    };
+    const { id } = await backUp(backend, ['a']);
+    expect([manifestKey(id), manifestCopyKey(id)].map((key) => lockedAtOnce.get(key))).toEqual([true, true]);
+    const unlocked = await backUp(backend, ['a'], {});
+    expect(lockedAtOnce.get(manifestKey(unlocked.id))).toBe(false);
+  });
+
   test('of what is reused is extended only near its end', async () => {
     const backend = await make();
     await backUp(backend, ['a', 'b']);

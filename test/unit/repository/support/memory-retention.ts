@@ -18,6 +18,12 @@ export class LockingBackend extends MemoryBackend {
     },
   };
 
+  override async put(key: string, bytes: Uint8Array, options: { overwrite?: boolean; lockUntil?: Date } = {}) {
+    const done = await super.put(key, bytes, options);
+    if (done === 'created' && options.lockUntil !== undefined) this.locks.set(key, options.lockUntil);
+    return done;
+  }
+
   override async delete(key: string): Promise<boolean> {
     const until = this.locks.get(key);
     if (until !== undefined && until.getTime() > Date.now())
