@@ -33,9 +33,7 @@ export class S3Backend implements Backend {
   }
 
   async put(key: string, bytes: Uint8Array, options: { overwrite?: boolean } = {}): Promise<'created' | 'exists'> {
-    if (options.overwrite !== true) return this.#bucket.create(key, bytes);
-    await this.#bucket.overwrite(key, bytes);
-    return 'created';
+    return options.overwrite === true ? this.#bucket.overwrite(key, bytes) : this.#bucket.create(key, bytes);
   }
 
   async append(key: string, bytes: Uint8Array): Promise<void> {

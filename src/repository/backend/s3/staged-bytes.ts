@@ -22,7 +22,8 @@ export class StagedBytes implements Staged {
 
   async end(): Promise<void> {}
 
-  async create(context: BatchContext, key: string): Promise<'created' | 'exists'> {
+  async create(context: BatchContext, key: string, o: { overwrite?: boolean }): Promise<'created' | 'exists'> {
+    if (o.overwrite === true) return context.bucket.overwrite(key, this.#bytes, context.signal);
     return context.bucket.create(key, this.#bytes, context.signal);
   }
 
