@@ -81,7 +81,10 @@ export class AttachmentCapture {
     const { writer, repository } = this.#store;
     const changes = this.#changes();
     const listing = this.#previous
-      ? await repository.updateListing(this.#previous, changes, writer, { signal })
+      ? await repository.updateListing(this.#previous, changes, writer, {
+          signal,
+          onDamage: (why) => process.stderr.write(`the previous inventory cannot be used: ${why}\n`),
+        })
       : await repository.writeListing(entriesOf(changes), writer, { signal });
     return {
       listing,

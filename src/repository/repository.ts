@@ -143,7 +143,7 @@ class BackendRepository implements Repository {
     previous: ListingRef,
     changes: readonly ListingChange[],
     writer: ObjectWriter,
-    options: { signal?: AbortSignal } = {},
+    options: { signal?: AbortSignal; onDamage?: (why: string) => void } = {},
   ): Promise<ListingRef> {
     return updateListing(this.#vault, previous, changes, writer, options);
   }

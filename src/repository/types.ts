@@ -161,18 +161,19 @@ export interface Repository {
   ): Promise<ListingRef>;
   /**
    * The same for the entries of an older listing with changes, sorted likewise, in a time that follows their number: pieces
-   * in which nothing changes are taken over unread. Gives the very listing that `writeListing` would. Errors: those of
-   * `readListing` when the older one cannot be read.
+   * in which nothing changes are taken over unread: the caller has read the older listing before. Where its inventory is
+   * damaged (`onDamage` is told why) all pieces are written. Gives the very listing that `writeListing` would. Errors:
+   * those of `readListing` when the older one cannot be read.
    */
   updateListing(
     previous: ListingRef,
     changes: readonly ListingChange[],
     writer: ObjectWriter,
-    options?: { signal?: AbortSignal },
+    options?: { signal?: AbortSignal; onDamage?: (why: string) => void },
   ): Promise<ListingRef>;
   /**
    * Files of a listing in groups, in order, each with whether its object is still there (by its name; also by its size
-   * where the storage tells it with names). For listings whose objects come in the order of their names.
+   * where the storage tells it with names) and was not found damaged. For listings whose objects come in the order of their names.
    */
   readStored(ref: Pick<ListingRef, 'root'>): AsyncIterable<{ entry: FileEntry; stored: boolean }[]>;
   /** Entries in order; every piece is checked by its hash. Errors: `object-missing`, `object-damaged`. */

@@ -163,6 +163,34 @@ export function describeBackend(
       await batch.close();
     });
 
+    test.each([1000, 9_000_000])(
+      'a key of %i bytes that is renewed has the new bytes, and the old are kept',
+      async (size) => {
+        const [damaged, whole] = [randomBytes(size), randomBytes(size)];
+        const key = 'objects/aa/1';
+        await backend.put(key, damaged);
+        const batch = backend.openBatch('incoming/r/w/');
+        for (const [policy, existed, bytes] of [
+          ['replace', [key], damaged],
+          ['renew', [], whole],
+        ] as const) {
+          const staged = await batch.stage({ key, size });
+          await staged.write(whole);
+          await staged.end();
+          batch.add(staged, key, policy);
+          expect([...(await batch.flush())]).toEqual(existed);
+          expect((await backend.get(key)).equals(bytes)).toBe(true);
+        }
+        const kept = await keys('damaged/');
+        expect(kept).toHaveLength(1);
+        expect((await backend.get(kept[0] as string)).equals(damaged)).toBe(true);
+        batch.add(await batch.stageBytes(whole), 'objects/aa/2', 'renew');
+        expect([...(await batch.flush())]).toEqual([]);
+        expect((await backend.get('objects/aa/2')).equals(whole)).toBe(true);
+        await batch.close();
+      },
+    );
+
     test('what is discarded or left when a batch closes is neither published nor kept', async () => {
       const batch = backend.openBatch('incoming/r/w/');
       const dropped = await batch.stage();

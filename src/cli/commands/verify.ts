@@ -35,6 +35,7 @@ export function registerVerify(program: Command): void {
       if (o.json) emit({ type: 'result', command: 'verify', ...report });
       else {
         for (const f of report.findings) process.stdout.write(`${line(f)}\n`);
+        for (const note of report.notes) process.stderr.write(`note: ${note}\n`);
         process.stdout.write(
           `${report.backups.length} backups, ${report.objects} objects, ${size(report.bytes)} at level ${report.level}: ` +
             `${report.ok ? 'all good' : `${report.findings.length} findings`}` +
@@ -43,7 +44,7 @@ export function registerVerify(program: Command): void {
       }
       if (!report.ok) {
         throw new SkepError('damage-found', `${report.findings.length} findings at level ${report.level}`, {
-          hint: 'Run `skep backup`: what the cluster still has is stored again; the backups that are named stay damaged.',
+          hint: 'Run `skep backup`: what the cluster still has is stored anew, and makes these backups whole; then verify again.',
           context: { findings: report.findings.length },
         });
       }

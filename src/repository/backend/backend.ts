@@ -81,10 +81,11 @@ export interface Batch {
 }
 
 /**
- * What if the key exists with another size: `replace` it, since it is damaged (the key says what its bytes must be; the
- * old bytes are kept under `damaged/`), or `fail` (an encoding whose bytes may differ).
+ * What if the key exists with another size: `replace` it, since it is damaged (the key says what its bytes must be), or
+ * `fail` (an encoding whose bytes may differ). `renew`: what is there is known to be damaged and is replaced whatever its
+ * size. Who reads meanwhile finds the old bytes or the new ones; the old ones are kept under `damaged/`.
  */
-export type ConflictPolicy = 'replace' | 'fail';
+export type ConflictPolicy = 'replace' | 'fail' | 'renew';
 
 export interface Staged {
   readonly size: number;

@@ -93,10 +93,13 @@ class MemoryBatch implements Batch {
     const existed = new Set<string>();
     for (const { staged, key, onConflict } of this.#additions.splice(0)) {
       const found = this.#contents.get(key);
-      if (found?.length === staged.size) existed.add(key);
+      if (found?.length === staged.size && onConflict !== 'renew') existed.add(key);
       else if (found !== undefined && onConflict === 'fail') {
         throw new SkepError('repository-failed', `${key} has ${found.length} bytes, not ${staged.size}`);
-      } else this.#contents.set(key, staged.bytes());
+      } else {
+        if (found !== undefined) this.#contents.set(`damaged/${key.slice(key.lastIndexOf('/') + 1)}-kept`, found);
+        this.#contents.set(key, staged.bytes());
+      }
       await staged.discard();
     }
     return existed;

@@ -20,9 +20,12 @@ export function sampleShrinks(content: Uint8Array, compression: Compression): bo
 /** A content in memory as one frame; undefined when it is better kept as it is. */
 export function compressWhole(content: Uint8Array, compression: Compression): Buffer | undefined {
   if (compression === 'off' || !sampleShrinks(content, compression)) return undefined;
-  const { level, worth } = WAYS[compression];
-  const bytes = zstdCompressSync(content, { params: { [constants.ZSTD_c_compressionLevel]: level } });
-  return bytes.length < content.length * worth ? bytes : undefined;
+  const bytes = compressAnyway(content, compression);
+  return bytes.length < content.length * WAYS[compression].worth ? bytes : undefined;
+}
+
+export function compressAnyway(content: Uint8Array, compression: Exclude<Compression, 'off'>): Buffer {
+  return zstdCompressSync(content, { params: { [constants.ZSTD_c_compressionLevel]: WAYS[compression].level } });
 }
 
 /** Compresses in the thread pool. */

@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
 import { SkepError } from '../../errors.ts';
-import { type Encoding, incomingPrefix, isSealed, objectKey, pieceKey } from '../format/names.ts';
-import { compressPiece, pieceHash, type TreeKind } from '../format/piece.ts';
+import { DamageNotes } from '../damage/notes.ts';
+import { recordRenewal } from '../damage/renewals.ts';
+import { type Encoding, incomingPrefix, isSealed, objectKey } from '../format/names.ts';
+import type { TreeKind } from '../format/piece.ts';
 import type { HintCache } from '../hint-cache.ts';
-import { readPiece } from '../listing/tree-reader.ts';
 import type { Vault } from '../sealing/keyring.ts';
-import { sealBytes } from '../sealing/seal.ts';
 import type {
   ObjectWriter,
   ObjectWriterOptions,
@@ -19,21 +19,30 @@ import { throwIfCancelled } from './cancel.ts';
 import { findObject, hashStored, inspectStored } from './find-object.ts';
 import { readPipelined } from './read-pipelined.ts';
 import { rememberIfSettled } from './remember.ts';
+import { PieceWriter } from './piece-writer.ts';
 import { identify, SourceFile } from './source-file.ts';
 import { type Pending, Staging } from './staging.ts';
-import { type Encoder, encodeWhole, encodingFor, hashContent, type ReadWatch, storeContent } from './store-content.ts';
+import {
+  type Chunks,
+  type Encoder,
+  encodeWhole,
+  encodingFor,
+  hashContent,
+  type ReadWatch,
+  storeContent,
+} from './store-content.ts';
 
 /** Up to this size a file is read, hashed and staged in single calls. */
 const SMALL = 256 << 10;
 const SLICE = 1 << 20;
-
-type PieceName = Pick<StoredPiece, 'name' | 'encoding'>;
 
 /** Writes contents through a batch of the backend. */
 export class BatchObjectWriter implements ObjectWriter {
   readonly totals: WriterTotals = { objects: 0, bytes: 0, newObjects: 0, newBytes: 0 };
   readonly #vault: Vault;
   readonly #staging: Staging;
+  readonly #pieces: PieceWriter;
+  readonly #notes: DamageNotes;
   readonly #hints: HintCache | undefined;
   readonly #encoder: Encoder;
   /** By key: what another writer published first. */
@@ -44,7 +53,12 @@ export class BatchObjectWriter implements ObjectWriter {
     this.#hints = options.hints;
     this.#encoder = { compression: options.compression ?? 'off', recipients: vault.keyring.recipients() };
     const prefix = incomingPrefix(options.run, options.writer);
-    this.#staging = new Staging(vault.backend, prefix, (lost) => this.#adopt(lost));
+    this.#notes = new DamageNotes(vault.backend);
+    this.#staging = new Staging(vault.backend, prefix, {
+      onLost: (lost) => this.#adopt(lost),
+      onRenewed: (renewed) => this.#noteRenewed(renewed),
+    });
+    this.#pieces = new PieceWriter(vault, this.#staging, this.#notes);
   }
 
   async putFile(path: string, options: PutFileOptions = {}): Promise<StoredObject> {
@@ -70,20 +84,21 @@ export class BatchObjectWriter implements ObjectWriter {
     if (bytes.length <= SMALL) return this.#putContent(bytes, sha256);
     const found = await this.#find(sha256, bytes.length);
     if (found !== undefined) return this.#count(sha256, bytes.length, found, false);
-    return this.#stream('bytes in memory', slices(bytes), {});
+    return this.#stream('bytes in memory', () => slices(bytes), {});
   }
 
-  /** Stores what comes, sealed and staged as it comes: nothing of it is kept in plain. */
-  async putStream(chunks: AsyncIterable<Uint8Array>, options: { signal?: AbortSignal } = {}): Promise<StoredObject> {
+  /** Stores what comes, sealed and staged as it comes: nothing of it is kept in plain. It may be opened twice. */
+  async putStream(
+    open: () => Promise<AsyncIterable<Uint8Array>>,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<StoredObject> {
     this.#check(options.signal);
-    return this.#stream('a stream', chunks, options);
+    return this.#stream('a stream', open, options);
   }
 
   putPiece(kind: TreeKind, plain: Uint8Array): { name: string; stored: Promise<StoredPiece> } {
     this.#check();
-    const { keyring } = this.#vault;
-    const name = keyring.pieceName(kind, pieceHash(plain));
-    return { name, stored: this.#putPiece(kind, { name, encoding: keyring.pieceEncoding(kind) }, plain) };
+    return this.#pieces.put(kind, plain);
   }
 
   async find(sha256: string, size: number): Promise<StoredObject | undefined> {
@@ -137,8 +152,8 @@ export class BatchObjectWriter implements ObjectWriter {
   async #putContent(content: Uint8Array, sha256: string): Promise<StoredObject> {
     const found = await this.#find(sha256, content.length);
     if (found !== undefined) return this.#count(sha256, content.length, found, false);
-    const { bytes, form } = await encodeWhole(content, sha256, this.#encoder);
     const name = this.#vault.keyring.objectName(sha256);
+    const { bytes, form } = await encodeWhole(content, sha256, await this.#encoderOf(name));
     // Asked again after the wait: another call may have staged the same content meanwhile.
     const staged = this.#staging.object(name);
     if (staged !== undefined) return this.#count(sha256, content.length, staged, false);
@@ -158,20 +173,26 @@ export class BatchObjectWriter implements ObjectWriter {
       const stored = await this.#putUnderKey(file, size, expected, this.#watch(options));
       if (stored !== undefined) return stored;
     }
-    return this.#stream(file.path, readPipelined(file, size), options);
+    return this.#stream(file.path, () => readPipelined(file, size), options);
   }
 
   /** What is not known to be there is staged while it is read. */
   async #stream(
     path: string,
-    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    open: () => Chunks | Promise<Chunks>,
     options: PutFileOptions,
+    encoder: Encoder = this.#encoder,
   ): Promise<StoredObject> {
     const staged = await this.#staging.stage();
     try {
-      const read = await storeContent(chunks, staged, this.#encoder, this.#watch(options));
+      const read = await storeContent(await open(), staged, encoder, this.#watch(options));
       expectContent(path, read.sha256, options.expectSha256);
       const name = this.#vault.keyring.objectName(read.sha256);
+      const wanted = await this.#encoderOf(name);
+      if (encoder.encoding === undefined && (wanted.encoding ?? read.form.encoding) !== read.form.encoding) {
+        await staged.discard();
+        return await this.#stream(path, open, options, wanted);
+      }
       const found = (await this.#find(read.sha256, read.size)) ?? this.#staging.object(name);
       if (found === undefined) this.#staging.addObject(staged, { name, sha256: read.sha256 }, read.form);
       else await staged.discard();
@@ -208,10 +229,11 @@ export class BatchObjectWriter implements ObjectWriter {
       return this.#count(sha256, length, found, false);
     }
     const name = this.#vault.keyring.objectName(sha256);
-    encoding ??= encodingFor(Buffer.alloc(0), this.#encoder);
+    const encoder = await this.#encoderOf(name);
+    encoding = encoder.encoding ?? encoding ?? encodingFor(Buffer.alloc(0), encoder);
     const staged = await this.#staging.stage({ key: objectKey(name, encoding), size: length });
     try {
-      const read = await storeContent(readPipelined(file, length), staged, this.#encoder, watch);
+      const read = await storeContent(readPipelined(file, length), staged, encoder, watch);
       const same = read.sha256 === sha256;
       // Another call may have staged the same content meanwhile.
       const other = this.#staging.object(name);
@@ -229,6 +251,10 @@ export class BatchObjectWriter implements ObjectWriter {
     const name = this.#vault.keyring.objectName(sha256);
     const staged = this.#staging.object(name);
     if (staged !== undefined) return staged;
+    if ((await this.#encoderOf(name)).encoding !== undefined) {
+      this.#staging.replaceDamaged(name);
+      return undefined;
+    }
     const known = hinted ?? this.#hints?.find(sha256, size);
     const compressed = this.#encoder.compression !== 'off';
     const options = known === undefined ? { compressed } : { compressed, known };
@@ -237,37 +263,18 @@ export class BatchObjectWriter implements ObjectWriter {
     return published === 'damaged' ? undefined : published;
   }
 
-  async #putPiece(kind: TreeKind, named: PieceName, plain: Uint8Array): Promise<StoredPiece> {
-    const key = pieceKey(named.name, named.encoding);
-    const found = this.#staging.piece(key) ?? (await this.#findPiece(kind, named, plain));
-    if (found !== undefined && found !== 'damaged') return found;
-    const compressed = compressPiece(plain);
-    const { recipients } = this.#encoder;
-    const bytes = recipients && named.encoding === 'zstd+age' ? await sealBytes(compressed, recipients) : compressed;
-    // Asked again after the wait: another call may have staged the same piece meanwhile.
-    const staged = this.#staging.piece(key);
-    if (staged !== undefined) return staged;
-    const stored: StoredPiece = { ...named, storedSize: bytes.length, storedSha256: hash('sha256', bytes) };
-    await this.#staging.addPiece(bytes, stored, found === 'damaged' ? 'replace' : 'fail');
-    return stored;
+  /** What was found damaged is stored anew under the very key that backups refer to. */
+  async #encoderOf(name: string): Promise<Encoder> {
+    const encoding = await this.#notes.encodingOf(name, this.#vault.keyring.encodings);
+    return encoding === undefined ? this.#encoder : { ...this.#encoder, encoding };
   }
 
-  async #findPiece(kind: TreeKind, named: PieceName, plain: Uint8Array): Promise<StoredPiece | 'damaged' | undefined> {
-    const key = pieceKey(named.name, named.encoding);
-    const [storedSize] = await this.#vault.backend.sizes([key]);
-    if (storedSize === undefined) return undefined;
-    if (named.encoding === 'zstd+age') return { ...named, ...(await hashStored(this.#vault, key)) };
-    const compressed = compressPiece(plain);
-    const same = { ...named, storedSize, storedSha256: hash('sha256', compressed) };
-    if (storedSize === compressed.length) return same;
-    // Another version of zstd may have made other bytes of the same piece.
-    try {
-      await readPiece(this.#vault, { name: named.name, kind });
-      return same;
-    } catch (error) {
-      if (error instanceof SkepError && error.code === 'object-damaged') return 'damaged';
-      throw error;
+  /** It is published and durable. Older backups expect other bytes of what is compressed or sealed. */
+  async #noteRenewed({ key, object, form }: Pending): Promise<void> {
+    if (isSealed(form.encoding) || (object !== undefined && form.encoding !== 'raw')) {
+      await recordRenewal(this.#vault, key, form);
     }
+    await this.#notes.clear(key);
   }
 
   /** Another writer published this first. */

@@ -20,6 +20,16 @@ export interface Pending {
   /** Absent for a piece. */
   object?: ObjectIdentity;
   form: StoredForm;
+  /** What is published under the key is damaged. */
+  renews: boolean;
+}
+
+/** What a writer does about what a flush has published. */
+export interface StagingEvents {
+  /** Another writer published it first, under a name that says nothing of its bytes. */
+  onLost(lost: Pending): Promise<void>;
+  /** It has replaced what was damaged. */
+  onRenewed(renewed: Pending): Promise<void>;
 }
 
 /** What one writer has staged and not yet published, and whether the writer may still be used. */
@@ -36,13 +46,12 @@ export class Staging {
   #nextBytes = 0;
   #flushing: Promise<void> = Promise.resolve();
   #ended: SkepError | undefined;
-  readonly #onLost: (lost: Pending) => Promise<void>;
+  readonly #events: StagingEvents;
 
-  /** `onLost` is called with what another writer published first, under a name that says nothing of its size. */
-  constructor(backend: Backend, prefix: string, onLost: (lost: Pending) => Promise<void>) {
+  constructor(backend: Backend, prefix: string, events: StagingEvents) {
     this.#backend = backend;
     this.#batch = backend.openBatch(prefix);
-    this.#onLost = onLost;
+    this.#events = events;
   }
 
   check(): void {
@@ -78,15 +87,20 @@ export class Staging {
   addObject(staged: Staged, object: ObjectIdentity, form: StoredForm): void {
     const { name } = object;
     this.#objects.set(name, form);
+    const renews = this.#damaged.has(name);
     // Raw bytes of another size are damage for sure; others may differ and still be good.
-    const onConflict = form.encoding === 'raw' || this.#damaged.has(name) ? 'replace' : 'fail';
-    this.#add(staged, { key: objectKey(name, form.encoding), object, form }, onConflict);
+    const onConflict = renews ? 'renew' : form.encoding === 'raw' ? 'replace' : 'fail';
+    this.#add(staged, { key: objectKey(name, form.encoding), object, form, renews }, onConflict);
   }
 
-  async addPiece(bytes: Uint8Array, piece: StoredPiece, onConflict: ConflictPolicy): Promise<void> {
+  async addPiece(bytes: Uint8Array, piece: StoredPiece, onConflict: 'renew' | 'fail'): Promise<void> {
     const key = pieceKey(piece.name, piece.encoding);
     this.#pieces.set(key, piece);
-    this.#add(await this.#guard(() => this.#batch.stageBytes(bytes)), { key, form: piece }, onConflict);
+    this.#add(
+      await this.#guard(() => this.#batch.stageBytes(bytes)),
+      { key, form: piece, renews: onConflict === 'renew' },
+      onConflict,
+    );
     await this.flushWhenMuch();
   }
 
@@ -128,13 +142,17 @@ export class Staging {
     this.#nextBytes = 0;
     const existed = await this.#guard(() => this.#batch.flush());
     // Objects are looked at before the manifest is written; of a listing's leaves nothing tells the size any more then.
-    const pieces = items.filter(({ object }) => object === undefined);
+    const pieces = items.filter(({ object, key }) => object === undefined && !existed.has(key));
     const written = pieces.map(({ key, form }) => ({ key, size: form.storedSize }));
     if (written.length > 0) await this.#guard(() => checkKept(this.#backend, written));
     for (const item of items) {
-      if (existed.has(item.key)) await this.#guard(() => this.#onLost(item));
+      if (existed.has(item.key)) await this.#guard(() => this.#events.onLost(item));
+      if (item.renews) await this.#guard(() => this.#events.onRenewed(item));
       if (item.object === undefined) this.#pieces.delete(item.key);
-      else this.#objects.delete(item.object.name);
+      else {
+        this.#objects.delete(item.object.name);
+        this.#damaged.delete(item.object.name);
+      }
     }
   }
 

@@ -1,9 +1,9 @@
 import { createHash, hash } from 'node:crypto';
 import type { Staged } from '../backend/backend.ts';
-import { type Encoding, encodingsOf } from '../format/names.ts';
+import { type Encoding, encodingsOf, isCompressed } from '../format/names.ts';
 import { sealBytes, SealSink } from '../sealing/seal.ts';
 import type { Compression, StoredForm } from '../types.ts';
-import { compressor, compressWhole, sampleShrinks } from './compression.ts';
+import { compressAnyway, compressor, compressWhole, sampleShrinks } from './compression.ts';
 import { RawSink, type Sink, StageSink, ZstdSink } from './sink.ts';
 
 /** What becomes of a content's bytes: plain values only, so that another thread can do it. */
@@ -11,10 +11,12 @@ export interface Encoder {
   compression: Compression;
   /** Whom the content is sealed to; undefined in a repository that is not sealed. */
   recipients: readonly string[] | undefined;
+  /** In this encoding, whatever `compression` says. */
+  encoding?: Encoding;
 }
 
 /** A content in order; a chunk is valid until the next one is asked for. */
-type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+export type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 /** Called before a chunk is used; throws to end the reading. */
 export interface ReadWatch {
@@ -26,9 +28,10 @@ export interface ReadWatch {
 export async function encodeWhole(
   content: Uint8Array,
   sha256: string,
-  { compression, recipients }: Encoder,
+  { compression, recipients, encoding: forced }: Encoder,
 ): Promise<{ bytes: Uint8Array; form: StoredForm }> {
-  const compressed = compressWhole(content, compression);
+  const compressed =
+    forced === undefined ? compressWhole(content, compression) : compressAs(forced, content, compression);
   const [plainEncoding, compressedEncoding] = encodingsOf(recipients !== undefined);
   const encoding = compressed === undefined ? plainEncoding : compressedEncoding;
   const packed = compressed ?? content;
@@ -37,8 +40,18 @@ export async function encodeWhole(
   return { bytes, form: { encoding, storedSize: bytes.length, storedSha256 } };
 }
 
+function compressAs(encoding: Encoding, content: Uint8Array, compression: Compression): Buffer | undefined {
+  return isCompressed(encoding) ? compressAnyway(content, wayOf(compression)) : undefined;
+}
+
+/** What compresses a content that is to be compressed in any case. */
+function wayOf(compression: Compression): Exclude<Compression, 'off'> {
+  return compression === 'off' ? 'auto' : compression;
+}
+
 /** The encoding that `storeContent` takes for a content that begins with these bytes: its first MiB, or all of it. */
-export function encodingFor(first: Uint8Array, { compression, recipients }: Encoder): Encoding {
+export function encodingFor(first: Uint8Array, { compression, recipients, encoding }: Encoder): Encoding {
+  if (encoding !== undefined) return encoding;
   const [plain, compressed] = encodingsOf(recipients !== undefined);
   return compression !== 'off' && sampleShrinks(first, compression) ? compressed : plain;
 }
@@ -97,6 +110,5 @@ async function sinkFor(
   const encoding = encodingFor(first, encoder);
   if (encoding === 'raw') return { sink: new RawSink(staged), encoding };
   const sealed = recipients === undefined ? stored : await SealSink.begin(recipients, stored);
-  const compressed = compression !== 'off' && (encoding === 'zstd' || encoding === 'zstd+age');
-  return { sink: compressed ? new ZstdSink(compressor(compression), sealed) : sealed, encoding };
+  return { sink: isCompressed(encoding) ? new ZstdSink(compressor(wayOf(compression)), sealed) : sealed, encoding };
 }

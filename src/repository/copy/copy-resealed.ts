@@ -81,7 +81,7 @@ async function copyContent(
     for await (const chunk of await readObject(source.vault, object, signal)) chunks.push(chunk as Buffer);
     return writer.putBytes(Buffer.concat(chunks));
   }
-  return writer.putStream(await readObject(source.vault, object, signal), signal);
+  return writer.putStream(() => readObject(source.vault, object, signal), signal);
 }
 
 /** Several at a time, given out in the order in which they came. */

@@ -86,6 +86,16 @@ export function stopKey(id: string): string {
   return `leases/${id}.stop`;
 }
 
+/** Says of an object or a piece that it was found damaged: who holds its content stores it anew. */
+export function damageKey(key: string): string {
+  return `damaged/${key}`;
+}
+
+/** Below it, by their SHA-256: the stored bytes that have replaced a damaged object or piece. */
+export function renewalPrefix(key: string): string {
+  return `renewed/${key}/`;
+}
+
 export function incomingPrefix(run: string, writer?: string): string {
   return writer === undefined ? `incoming/${run}/` : `incoming/${run}/${writer}/`;
 }

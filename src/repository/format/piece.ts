@@ -48,6 +48,15 @@ export function compressPiece(plain: Uint8Array): Buffer {
   return zstdCompressSync(plain);
 }
 
+/** Whether stored bytes are the piece with this plain content, whichever version of zstd has made them. */
+export function holdsPiece(compressed: Uint8Array, plain: Uint8Array): boolean {
+  try {
+    return zstdDecompressSync(compressed, { maxOutputLength: MAX_PLAIN_PIECE }).equals(plain);
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Checks and opens a compressed piece. `object-damaged` when it is not the piece of that name and kind; `nameOf` gives the
  * name for the hash of the plain bytes, the hash itself when absent.

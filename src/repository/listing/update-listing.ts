@@ -11,6 +11,7 @@ import { compareBytewise } from '../format/order.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import type { ListingChange, ListingRef, ObjectWriter } from '../types.ts';
 import { asPublished, readListing, writeListing } from './listing.ts';
+import { treeDamage } from './tree-reader.ts';
 import { type TreeEdit, type TreeShape, updateTree } from './tree-update.ts';
 import { TreeWriter } from './tree-writer.ts';
 
@@ -27,6 +28,12 @@ const INVENTORY: TreeShape<InventoryEntry> = {
   keyOf: inventoryKey,
 };
 
+interface UpdateOptions {
+  signal?: AbortSignal;
+  /** Told when the older inventory cannot be used: all pieces are then written, those that are damaged anew. */
+  onDamage?: (why: string) => void;
+}
+
 /** With more changes than one for so many files nearly every piece changes. */
 const FEW = 16;
 
@@ -36,11 +43,16 @@ export async function updateListing(
   previous: ListingRef,
   changes: readonly ListingChange[],
   writer: ObjectWriter,
-  options: { signal?: AbortSignal } = {},
+  options: UpdateOptions = {},
 ): Promise<ListingRef> {
+  const writeAll = () => writeListing(merge(readListing(vault, previous.root), changes), writer, options);
   // The inventory of a sealed listing names its pieces: all of them would have to be known.
-  if (vault.keyring.sealed || changes.length * FEW > previous.files) {
-    return writeListing(merge(readListing(vault, previous.root), changes), writer, options);
+  if (vault.keyring.sealed || changes.length * FEW > previous.files) return writeAll();
+  // Most pieces are taken over unread. Those of the listing were just read, for the changes.
+  const damage = await treeDamage(vault, 'inventory', previous.inventory);
+  if (damage !== undefined) {
+    options.onDamage?.(damage);
+    return writeAll();
   }
   // Tells which contents another writer has published meanwhile, in a form of its own.
   await writer.flush();

@@ -1,4 +1,5 @@
 import type { Backend } from '../backend/backend.ts';
+import { clearUnneeded } from '../damage/clear-unneeded.ts';
 import { acquireLease, clearDeadRuns, type ClearedRuns, type Lease, type LeaseOwner } from '../lease/index.ts';
 import { listBackupIds } from '../manifests.ts';
 import type { Vault } from '../sealing/keyring.ts';
@@ -80,6 +81,7 @@ async function pruneNow(vault: Vault, options: PruneOptions): Promise<PruneRepor
       total.pieces += swept.pieces;
       total.bytes += swept.bytes;
       if (swept.done && swept.doomed !== undefined) {
+        if (swept.needed !== undefined) await clearUnneeded(backend, swept.needed);
         return { ...report(swept.doomed, swept.backups), ...total, cleared };
       }
       // At once: who told the sweep to stop may be waiting for its record to go.

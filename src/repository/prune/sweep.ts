@@ -6,6 +6,7 @@ import type { Lease } from '../lease/index.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import { blockers } from './blockers.ts';
 import { findDoomed, type Doomed } from './doomed.ts';
+import type { KeySet } from './key-set.ts';
 import { hasMissed, mark } from './mark.ts';
 
 const GROUP = 1000;
@@ -30,6 +31,8 @@ export interface Swept {
   /** False when another run ended the sweep, or must end before one can begin: what is left may be swept by a later one. */
   done: boolean;
   doomed?: Doomed;
+  /** With `doomed`: what the backups need. */
+  needed?: KeySet;
   backups: number;
   /** What was deleted. */
   objects: number;
@@ -55,6 +58,7 @@ export async function sweep(vault: Vault, lease: Lease, options: SweepOptions, o
     if ((await blockers(backend, lease, marked.backups, options.judgeStaleMs)).length > 0) return swept;
     const doomed = await findDoomed(backend, marked.needed, options);
     swept.doomed = doomed;
+    swept.needed = marked.needed;
     if (doomed.keys.size > 0) {
       // With bins all is marked once more before anything is lost.
       if (backend.bins === undefined && (await hasMissed(vault, marked))) return swept;

@@ -70,4 +70,6 @@ export interface VerifyReport {
   objects: number;
   bytes: number;
   findings: Finding[];
+  /** What kept this verify from doing more than looking. */
+  notes: string[];
 }

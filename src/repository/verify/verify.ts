@@ -5,6 +5,7 @@ import { inventoryEntryOf } from '../format/inventory-entry.ts';
 import { ObjectTable } from '../format/object-table.ts';
 import { readInventory, readListing } from '../listing/listing.ts';
 import { listBackupIds } from '../manifests.ts';
+import { noteFindings } from './note-findings.ts';
 import { checkObjects } from './check-objects.ts';
 import { checkStructure, type CheckedPart } from './check-structure.ts';
 import { entryId, Findings, hit } from './findings.ts';
@@ -19,11 +20,12 @@ export async function verify(vault: Vault, options: VerifyOptions): Promise<Veri
   const objects = new ObjectTable();
   const parts = await checkStructure(vault, backups, objects, findings, options.signal);
   const seen =
-    options.level === 'structure' ? { objects: 0, bytes: 0 } : await checkObjects(backend, objects, findings, options);
+    options.level === 'structure' ? { objects: 0, bytes: 0 } : await checkObjects(vault, objects, findings, options);
+  const notes = await noteFindings(backend, findings.all());
   const damaged = findings.ofEntries();
   if (damaged.size > 0) for (const part of parts) await addHits(vault, part, damaged, options.signal);
   const { level } = options;
-  return { level, ok: findings.isEmpty, closed: !keyring.opens, backups, ...seen, findings: findings.all() };
+  return { level, ok: findings.isEmpty, closed: !keyring.opens, backups, ...seen, findings: findings.all(), notes };
 }
 
 async function chooseBackups(backend: Backend, ids: readonly string[] | undefined): Promise<string[]> {

@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
+import { zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { pieceKey } from '../../../src/repository/format/names.ts';
 import { compareBytewise } from '../../../src/repository/format/order.ts';
 import type { FileEntry, ListingChange, ListingEntry, ListingRef, Repository } from '../../../src/repository/index.ts';
+import { noteDamage } from '../../../src/repository/damage/notes.ts';
+import { neededKeys } from '../../../src/repository/needed-keys.ts';
+import { UNSEALED } from '../../../src/repository/sealing/keyring.ts';
 import { collect, memoryRepository, nextBackupId } from './support/repository.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -113,14 +117,54 @@ describe('a listing that is made from an older one', () => {
     }
     const ref = await repo.writeListing(sorted(entries), writer);
     await writer.close();
-    const [gone, cut, kept] = entries as [FileEntry, FileEntry, FileEntry];
+    const [gone, cut, kept, noted] = entries as [FileEntry, FileEntry, FileEntry, FileEntry];
+    await noteDamage(backend, `objects/${noted.object.slice(0, 2)}/${noted.object}`, {});
     backend.contents.delete(`objects/${gone.object.slice(0, 2)}/${gone.object}`);
     backend.contents.set(`objects/${cut.object.slice(0, 2)}/${cut.object}`, Buffer.from('t'));
     const groups = await collect(repo.readStored(ref));
     const stored = groups.flat().filter((found) => found.stored);
     expect(stored.map(({ entry: { path } }) => path)).toEqual([kept.path]);
   });
+
+  test('is written in full, with a word about it, when a piece of the older inventory is damaged', async () => {
+    const { repo, backend } = await memoryRepository();
+    const files = sorted(Array.from({ length: 400 }, (_, n) => listed(n)));
+    const previous = await withWriter(repo, (w) => repo.writeListing(files, w));
+    const inventories = [...backend.contents.keys()].filter(
+      (key) => key.startsWith('listings/') && plainOf(backend.contents.get(key)).startsWith('{"skep":"inventory"'),
+    );
+    expect(inventories.length).toBeGreaterThan(2);
+    const changes = [{ path: (files[7] as ListingEntry).path, entry: undefined }];
+    const wanted = files.filter((_, i) => i !== 7);
+    const expected = await withWriter(repo, (w) => repo.writeListing(wanted, w));
+    for (const key of inventories) {
+      (backend.contents.get(key) as Buffer)[20]! ^= 1;
+      const told: string[] = [];
+      const onDamage = (why: string) => told.push(why);
+      const ref = await withWriter(repo, (w) => repo.updateListing(previous, changes, w, { onDamage }));
+      expect(ref).toEqual(expected);
+      expect(told).toHaveLength(1);
+      expect(await collect(repo.readListing(ref))).toHaveLength(399);
+      const inUse: string[] = [];
+      for await (const { key: k } of neededKeys({ backend, keyring: UNSEALED }, { parts: [part(ref)] })) inUse.push(k);
+      expect(inUse.filter((k) => k.startsWith('objects/'))).toHaveLength(399);
+      // Of the pieces that the new inventory does not have, nothing can be known: they are put back.
+      await withWriter(repo, (w) => repo.writeListing(files, w));
+    }
+  });
 });
+
+function listed(n: number): FileEntry {
+  return { path: pathOf(n), object: createHash('sha256').update(`object ${n}`).digest('hex'), size: n };
+}
+
+function part(ref: ListingRef) {
+  return { node: 'n1', store: 'files', ...ref, newBytes: 0 };
+}
+
+function plainOf(stored: Buffer | undefined): string {
+  return zstdDecompressSync(stored as Buffer).toString();
+}
 
 function shortPath(file: FileEntry, n: number): FileEntry {
   return { ...file, path: `attachment/${createHash('sha256').update(String(n)).digest('hex')}` };

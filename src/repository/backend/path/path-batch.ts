@@ -89,12 +89,15 @@ export class PathBatch implements Batch {
     try {
       if (link(staged.path, path)) return 'created';
       const found = fs.statSync(path).size;
-      if (found === staged.size) return 'exists';
+      if (found === staged.size && onConflict !== 'renew') return 'exists';
       if (onConflict === 'fail') {
         throw new SkepError('repository-failed', `${key} has ${found} bytes, not ${staged.size}`, { retryable: true });
       }
-      setAside(this.#root, path);
-      return link(staged.path, path) ? 'created' : 'exists';
+      keepDamaged(this.#root, path);
+      const again = `${staged.path}-again`;
+      fs.linkSync(staged.path, again);
+      fs.renameSync(again, path);
+      return 'created';
     } catch (error) {
       throw repositoryFsError(error, `publish ${key}`);
     }
@@ -111,9 +114,16 @@ function link(from: string, to: string): boolean {
   }
 }
 
-/** A file whose size contradicts its name is damage; it is kept for whoever wants to look at it. */
-function setAside(root: string, path: string): void {
+/** Damage is kept for whoever wants to look at it. */
+function keepDamaged(root: string, path: string): void {
   const folder = join(root, 'damaged');
   fs.mkdirSync(folder, { recursive: true });
-  fs.renameSync(path, join(folder, `${basename(path)}-${randomBytes(4).toString('hex')}`));
+  const kept = join(folder, `${basename(path)}-${randomBytes(4).toString('hex')}`);
+  try {
+    fs.linkSync(path, kept);
+  } catch (error) {
+    // The file of another user may be moved, not linked: for a moment it is not there.
+    if (errnoCode(error) !== 'EPERM') throw error;
+    fs.renameSync(path, kept);
+  }
 }

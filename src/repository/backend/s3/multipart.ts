@@ -38,15 +38,16 @@ export async function uploadPart(
   return { ETag, PartNumber: part.number };
 }
 
-/** Create-only. May be repeated. After `exists` the upload still is to be aborted. */
+/** Create-only unless it may overwrite. May be repeated. After `exists` the upload still is to be aborted. */
 export async function completeUpload(
   bucket: S3Bucket,
   upload: Upload,
   Parts: CompletedPart[],
-  signal?: AbortSignal,
+  { overwrite, signal }: { overwrite?: boolean; signal?: AbortSignal },
 ): Promise<'created' | 'exists'> {
   const { key, id, token } = upload;
-  const input = { ...bucket.at(key), UploadId: id, IfNoneMatch: '*', MultipartUpload: { Parts } };
+  const condition = overwrite === true ? {} : { IfNoneMatch: '*' };
+  const input = { ...bucket.at(key), UploadId: id, ...condition, MultipartUpload: { Parts } };
   try {
     await bucket.call(
       `end the upload of ${key}`,

@@ -39,9 +39,8 @@ export class S3Backend implements Backend {
     options: { overwrite?: boolean; lockUntil?: Date } = {},
   ): Promise<'created' | 'exists'> {
     const { overwrite, lockUntil } = options;
-    if (overwrite !== true) return this.#bucket.create(key, bytes, lockUntil === undefined ? {} : { lockUntil });
-    await this.#bucket.overwrite(key, bytes);
-    return 'created';
+    if (overwrite === true) return this.#bucket.overwrite(key, bytes);
+    return this.#bucket.create(key, bytes, lockUntil === undefined ? {} : { lockUntil });
   }
 
   async append(key: string, bytes: Uint8Array): Promise<void> {

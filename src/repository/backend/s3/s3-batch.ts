@@ -11,6 +11,9 @@ import { StagedSpool } from './staged-spool.ts';
 import { StagedUpload } from './staged-upload.ts';
 import { noteUpload } from './upload-notes.ts';
 
+/** A storage copies no more than this by itself. */
+const MOST_COPIED = 5 * 1024 ** 3;
+
 /** What a content on its way needs. */
 export interface BatchContext {
   bucket: S3Bucket;
@@ -30,7 +33,6 @@ type S3Staged = StagedBytes | StagedSpool | StagedUpload;
  */
 export class S3Batch implements Batch {
   readonly #context: BatchContext;
-  readonly #deleter: Deleter;
   readonly #closing = new AbortController();
   readonly #open = new Set<S3Staged>();
   #group = new Map<string, Promise<'created' | 'exists'>>();
@@ -38,7 +40,6 @@ export class S3Batch implements Batch {
 
   constructor(o: { bucket: S3Bucket; memory: Budget; deleter: Deleter; prefix: string }) {
     const { bucket, memory, deleter, prefix } = o;
-    this.#deleter = deleter;
     const note = (upload: Upload) => noteUpload(bucket, deleter, prefix, upload);
     this.#context = { bucket, memory, signal: this.#closing.signal, note };
   }
@@ -98,26 +99,30 @@ export class S3Batch implements Batch {
       if ((await create(staged, this.#context, key)) === 'created') return 'created';
       const { bucket, signal } = this.#context;
       const found = (await bucket.head(key, signal))?.size;
-      if (found === staged.size) return 'exists';
+      if (found === staged.size && onConflict !== 'renew') return 'exists';
       if (onConflict === 'fail') {
         const message = `${key} has ${found ?? 'no'} bytes, not ${staged.size}`;
         throw new SkepError('repository-failed', message, { retryable: true });
       }
-      if (found !== undefined) await this.#setAside(key);
-      return await create(staged, this.#context, key);
+      if (found !== undefined && found <= MOST_COPIED) await this.#keepDamaged(key);
+      return await create(staged, this.#context, key, { overwrite: true });
     } finally {
       this.#open.delete(staged);
       await staged.discard();
     }
   }
 
-  /** A content whose size contradicts its name is damage; it is kept for whoever wants to look at it. */
-  async #setAside(key: string): Promise<void> {
-    await this.#context.bucket.copy(key, `damaged/${basename(key)}-${randomBytes(4).toString('hex')}`);
-    await this.#deleter.deleteKeys([key]);
+  /** Damage is kept for whoever wants to look at it. */
+  #keepDamaged(key: string): Promise<void> {
+    return this.#context.bucket.copy(key, `damaged/${basename(key)}-${randomBytes(4).toString('hex')}`);
   }
 }
 
-function create(staged: S3Staged, context: BatchContext, key: string): Promise<'created' | 'exists'> {
-  return staged instanceof StagedUpload ? staged.create() : staged.create(context, key);
+function create(
+  staged: S3Staged,
+  context: BatchContext,
+  key: string,
+  o: { overwrite?: boolean } = {},
+): Promise<'created' | 'exists'> {
+  return staged instanceof StagedUpload ? staged.create(o) : staged.create(context, key, o);
 }

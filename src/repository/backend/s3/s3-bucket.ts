@@ -72,9 +72,10 @@ export class S3Bucket {
     }
   }
 
-  async overwrite(key: string, body: Uint8Array): Promise<void> {
+  async overwrite(key: string, body: Uint8Array, signal?: AbortSignal): Promise<'created'> {
     const input = { ...this.at(key), Body: body };
-    await this.call(`write ${key}`, (o) => this.client.send(new PutObjectCommand(input), o));
+    await this.call(`write ${key}`, (o) => this.client.send(new PutObjectCommand(input), o), signal);
+    return 'created';
   }
 
   async head(key: string, signal?: AbortSignal): Promise<Head | undefined> {

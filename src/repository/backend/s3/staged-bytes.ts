@@ -22,8 +22,10 @@ export class StagedBytes implements Staged {
 
   async end(): Promise<void> {}
 
-  async create(context: BatchContext, key: string): Promise<'created' | 'exists'> {
-    return context.bucket.create(key, this.#bytes, { signal: context.signal });
+  async create(context: BatchContext, key: string, o: { overwrite?: boolean }): Promise<'created' | 'exists'> {
+    const { bucket, signal } = context;
+    if (o.overwrite === true) return bucket.overwrite(key, this.#bytes, signal);
+    return bucket.create(key, this.#bytes, { signal });
   }
 
   async discard(): Promise<void> {

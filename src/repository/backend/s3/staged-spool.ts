@@ -57,9 +57,9 @@ export class StagedSpool implements Staged {
   async end(): Promise<void> {}
 
   /** May be called again after `exists`. */
-  async create(context: BatchContext, key: string): Promise<'created' | 'exists'> {
+  async create(context: BatchContext, key: string, o: { overwrite?: boolean }): Promise<'created' | 'exists'> {
     this.#upload ??= await this.#send(context, key);
-    return this.#upload.create();
+    return this.#upload.create(o);
   }
 
   async discard(): Promise<void> {

@@ -54,15 +54,17 @@ export class StagedUpload implements Staged {
     if (this.#upload !== undefined && this.#filled > 0) await this.#send();
   }
 
-  /** Makes the key, if nobody has. May be called again after `exists`. */
-  async create(): Promise<'created' | 'exists'> {
+  /** Makes the key, if nobody has or it may be overwritten. May be called again after `exists`. */
+  async create(o: { overwrite?: boolean } = {}): Promise<'created' | 'exists'> {
     const { bucket, signal } = this.#c;
     if (this.#upload !== undefined) {
-      const done = await completeUpload(bucket, this.#upload, await Promise.all(this.#parts), signal);
+      const done = await completeUpload(bucket, this.#upload, await Promise.all(this.#parts), { ...o, signal });
       if (done === 'created') this.#upload = undefined;
       return done;
     }
-    return bucket.create(this.key, this.#buffer?.subarray(0, this.#filled) ?? Buffer.alloc(0), { signal });
+    const bytes = this.#buffer?.subarray(0, this.#filled) ?? Buffer.alloc(0);
+    if (o.overwrite === true) return bucket.overwrite(this.key, bytes, signal);
+    return bucket.create(this.key, bytes, { signal });
   }
 
   /** After `create`, whatever came of it: gives memory and upload back. */

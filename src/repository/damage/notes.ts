@@ -1,0 +1,54 @@
+import type { Backend } from '../backend/backend.ts';
+import { damageKey, type Encoding, objectKey } from '../format/names.ts';
+import { isContentKey } from '../prune/key-set.ts';
+
+const PREFIX = damageKey('');
+
+/** Keys of objects and pieces that a verify has found damaged and that nobody has stored anew since. */
+export async function notedDamage(backend: Backend): Promise<Set<string>> {
+  const keys = new Set<string>();
+  for await (const { key } of backend.list(PREFIX)) {
+    const damaged = key.slice(PREFIX.length);
+    if (isContentKey(damaged)) keys.add(damaged);
+  }
+  return keys;
+}
+
+/** May be repeated. `why` is for people. */
+export async function noteDamage(backend: Backend, key: string, why: object): Promise<void> {
+  await backend.put(damageKey(key), Buffer.from(`${JSON.stringify(why)}\n`));
+}
+
+/** Removes notes of what is not damaged any more, or is gone. */
+export async function clearDamage(backend: Backend, keys: readonly string[]): Promise<void> {
+  await backend.deleteMany(keys.map(damageKey));
+}
+
+/** The notes as they were when they were first asked for, without those that were cleared here since. */
+export class DamageNotes {
+  readonly #backend: Backend;
+  #keys: Promise<Set<string>> | undefined;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+  }
+
+  async has(key: string): Promise<boolean> {
+    return (await this.#load()).has(key);
+  }
+
+  /** In which encoding an object was found damaged, if it was. */
+  async encodingOf(name: string, encodings: readonly Encoding[]): Promise<Encoding | undefined> {
+    const keys = await this.#load();
+    if (keys.size === 0) return undefined;
+    return encodings.find((encoding) => keys.has(objectKey(name, encoding)));
+  }
+
+  async clear(key: string): Promise<void> {
+    if ((await this.#load()).delete(key)) await clearDamage(this.#backend, [key]);
+  }
+
+  #load(): Promise<Set<string>> {
+    return (this.#keys ??= notedDamage(this.#backend));
+  }
+}

@@ -1,0 +1,21 @@
+import { SkepError } from '../../errors.ts';
+import type { Backend } from '../backend/backend.ts';
+import { noteDamage } from '../damage/notes.ts';
+import { isContentKey } from '../prune/key-set.ts';
+import type { Finding } from './report.ts';
+
+/**
+ * Notes in the repository which objects and pieces are damaged, so that the next backup does not take them for good. Gives
+ * what is to be told when that cannot be: a verify may have nothing but the right to read.
+ */
+export async function noteFindings(backend: Backend, findings: readonly Finding[]): Promise<string[]> {
+  try {
+    for (const { kind, key, message } of findings) {
+      if (isContentKey(key)) await noteDamage(backend, key, { kind, message, at: new Date() });
+    }
+    return [];
+  } catch (error) {
+    if (!(error instanceof SkepError)) throw error;
+    return [`what is damaged could not be noted for the next backup: ${error.message}`];
+  }
+}
