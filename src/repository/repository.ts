@@ -10,7 +10,7 @@ import type { CopyOptions, CopyReport } from './copy/job.ts';
 import { decodeDescriptor, encodeDescriptor, REPOSITORY_FORMAT, type Descriptor } from './format/descriptor.ts';
 import type { FileEntry, ListingEntry } from './format/listing-entry.ts';
 import type { Manifest, ManifestDetails, ManifestDraft } from './format/manifest.ts';
-import { COMPONENT_PATTERN, DESCRIPTOR_KEY, incomingPrefix, NAME_PATTERN } from './format/names.ts';
+import { COMPONENT_PATTERN, DESCRIPTOR_KEY, type Encoding, incomingPrefix, NAME_PATTERN } from './format/names.ts';
 import {
   acquireLease,
   clearDeadRuns,
@@ -156,7 +156,7 @@ class BackendRepository implements Repository {
     return readListing(this.#vault, ref.root);
   }
 
-  async readObject(name: string, options: { signal?: AbortSignal } = {}): Promise<Readable> {
+  async readObject(name: string, options: { signal?: AbortSignal; prefer?: Encoding } = {}): Promise<Readable> {
     checkName(name);
     return readObject(this.#vault, name, options);
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { SkepError } from '../../errors.ts';
 import { extractObject, readObject } from '../content/object-reader.ts';
 import { BatchObjectWriter } from '../content/object-writer.ts';
-import { contentHash, fileEntry, type FileEntry, type ListingEntry } from '../format/listing-entry.ts';
+import { contentHash, encodingOf, fileEntry, type FileEntry, type ListingEntry } from '../format/listing-entry.ts';
 import type { ManifestPart } from '../format/manifest.ts';
 import { readListing, writeListing } from '../listing/listing.ts';
 import { publish } from '../publish.ts';
@@ -77,17 +77,19 @@ async function copyEntry(job: CopyJob, writer: BatchObjectWriter, entry: Listing
 async function copyContent(
   { source, options }: CopyJob,
   writer: BatchObjectWriter,
-  { object, size }: FileEntry,
+  entry: FileEntry,
 ): Promise<StoredObject> {
+  const { object, size } = entry;
   const signal = options.signal === undefined ? {} : { signal: options.signal };
+  const reading = { ...signal, prefer: encodingOf(entry) };
   if (size <= SMALL) {
     const chunks: Buffer[] = [];
-    for await (const chunk of await readObject(source.vault, object, signal)) chunks.push(chunk as Buffer);
+    for await (const chunk of await readObject(source.vault, object, reading)) chunks.push(chunk as Buffer);
     return writer.putBytes(Buffer.concat(chunks));
   }
   const file = join(tmpdir(), `skep-copy-${randomBytes(8).toString('hex')}`);
   try {
-    await extractObject(source.vault, object, file, { ...signal, mode: 0o600 });
+    await extractObject(source.vault, object, file, { ...reading, mode: 0o600 });
     return await writer.putFile(file, signal);
   } finally {
     await rm(file, { force: true });
