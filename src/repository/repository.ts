@@ -98,6 +98,10 @@ export async function openOnBackend(backend: Backend, given: GivenKeys = {}): Pr
     bytes = await backend.get(DESCRIPTOR_KEY);
   } catch (error) {
     if (!(error instanceof SkepError) || error.code !== 'object-missing') throw error;
+    for await (const { key } of backend.list('backups/')) {
+      const message = `${backend.location} has ${key} and no skep.json`;
+      throw new SkepError('repository-damaged', message, { context: { key: DESCRIPTOR_KEY }, cause: error });
+    }
     throw new SkepError('repository-missing', `there is no repository at ${backend.location}`, { cause: error });
   }
   const descriptor = decodeDescriptor(bytes);
