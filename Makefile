@@ -2,6 +2,7 @@
 NODE := node_modules/.bin/node
 N ?= 20
 ARGS ?=
+FAULTS ?=
 
 .PHONY: setup demo test soak lint bench
 
@@ -22,9 +23,9 @@ demo: setup
 test: setup
 	$(NODE) tools/test.ts $(ARGS)
 
-# cut + restore + proof again and again with other seeds, N rounds
+# cut + restore + proof again and again with other seeds, N rounds; with FAULTS=n instead n histories of a faulty storage
 soak: setup
-	$(NODE) lab/soak.ts --rounds $(N) $(ARGS)
+	$(NODE) $(if $(FAULTS),test/unit/repository/faulty/soak.ts --histories $(FAULTS),lab/soak.ts --rounds $(N)) $(ARGS)
 
 lint: node_modules/.package-lock.json
 	npm run --silent lint

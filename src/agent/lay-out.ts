@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { SkepError } from '../errors.ts';
 import type { Progress } from '../protocol/methods.ts';
-import { contentHash, type FileEntry, isHalfWritten, type Repository } from '../repository/index.ts';
+import { contentHash, encodingOf, type FileEntry, isHalfWritten, type Repository } from '../repository/index.ts';
 import { sha256File } from './hash-file.ts';
 import { giveTo, makeFolder, type Owner, ownerToGive } from './owner.ts';
 
@@ -77,7 +77,11 @@ async function place(
     await link(path, to);
     return true;
   }
-  await repository.extract(entry.object, to, { signal, ...(entry.mode === undefined ? {} : { mode: entry.mode }) });
+  await repository.extract(entry.object, to, {
+    signal,
+    prefer: encodingOf(entry),
+    ...(entry.mode === undefined ? {} : { mode: entry.mode }),
+  });
   return false;
 }
 

@@ -37,7 +37,7 @@ export type { RetentionRules } from './retention/rules.ts';
 export type { RunLog } from './run-log.ts';
 export { isHalfWritten } from './content/object-reader.ts';
 export { compareBytewise } from './format/order.ts';
-export { contentHash, fileEntry } from './format/listing-entry.ts';
+export { contentHash, encodingOf, fileEntry } from './format/listing-entry.ts';
 export { type Encoding, newBackupId } from './format/names.ts';
 export { openHintCache } from './hint-cache.ts';
 

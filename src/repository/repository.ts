@@ -10,7 +10,7 @@ import type { CopyOptions, CopyReport } from './copy/job.ts';
 import { decodeDescriptor, encodeDescriptor, REPOSITORY_FORMAT, type Descriptor } from './format/descriptor.ts';
 import type { FileEntry, ListingEntry } from './format/listing-entry.ts';
 import type { Manifest, ManifestDetails, ManifestDraft } from './format/manifest.ts';
-import { COMPONENT_PATTERN, DESCRIPTOR_KEY, incomingPrefix, NAME_PATTERN } from './format/names.ts';
+import { COMPONENT_PATTERN, DESCRIPTOR_KEY, type Encoding, incomingPrefix, NAME_PATTERN } from './format/names.ts';
 import {
   acquireLease,
   clearDeadRuns,
@@ -98,6 +98,10 @@ export async function openOnBackend(backend: Backend, given: GivenKeys = {}): Pr
     bytes = await backend.get(DESCRIPTOR_KEY);
   } catch (error) {
     if (!(error instanceof SkepError) || error.code !== 'object-missing') throw error;
+    for await (const { key } of backend.list('backups/')) {
+      const message = `${backend.location} has ${key} and no skep.json`;
+      throw new SkepError('repository-damaged', message, { context: { key: DESCRIPTOR_KEY }, cause: error });
+    }
     throw new SkepError('repository-missing', `there is no repository at ${backend.location}`, { cause: error });
   }
   const descriptor = decodeDescriptor(bytes);
@@ -156,7 +160,7 @@ class BackendRepository implements Repository {
     return readListing(this.#vault, ref.root);
   }
 
-  async readObject(name: string, options: { signal?: AbortSignal } = {}): Promise<Readable> {
+  async readObject(name: string, options: { signal?: AbortSignal; prefer?: Encoding } = {}): Promise<Readable> {
     checkName(name);
     return readObject(this.#vault, name, options);
   }

@@ -179,8 +179,11 @@ export interface Repository {
   /** Entries in order; every piece is checked by its hash. Errors: `object-missing`, `object-damaged`. */
   readListing(ref: Pick<ListingRef, 'root'>): AsyncIterable<ListingEntry>;
 
-  /** The plain content as a stream that fails with `object-damaged` at its end when the hash differs. */
-  readObject(name: string, options?: { signal?: AbortSignal }): Promise<Readable>;
+  /**
+   * The plain content as a stream that fails with `object-damaged` at its end when the hash differs. `prefer` is the form
+   * that the listing names: a failed run may have left half of another.
+   */
+  readObject(name: string, options?: { signal?: AbortSignal; prefer?: Encoding }): Promise<Readable>;
   /**
    * Lays the content out at `destPath` (temporary file in the same folder, checked, then renamed over it).
    * Not synced: the caller groups that. Returns the size. Errors: `object-missing`, `object-damaged`, `no-space`.
@@ -188,7 +191,7 @@ export interface Repository {
   extract(
     name: string,
     destPath: string,
-    options?: { signal?: AbortSignal; mode?: number; onBytes?: (bytes: number) => void },
+    options?: { signal?: AbortSignal; prefer?: Encoding; mode?: number; onBytes?: (bytes: number) => void },
   ): Promise<number>;
 
   /**

@@ -5,7 +5,7 @@ import { ownFolder } from '../../cut/own-folder.ts';
 import { type PinnedBytes, writeReplay } from '../../cut/segment-evidence.ts';
 import { SkepError } from '../../errors.ts';
 import type { Parsed } from '../../protocol/methods.ts';
-import { type FileEntry, openRepository, type Repository } from '../../repository/index.ts';
+import { encodingOf, type FileEntry, openRepository, type Repository } from '../../repository/index.ts';
 import type { MethodHandlers } from '../handlers.ts';
 import { type Layout, layOut, syncFilesystem } from '../lay-out.ts';
 import { giveTo, makeFolder, ownerToGive } from '../owner.ts';
@@ -76,7 +76,11 @@ export async function buildReplaySources(
   const repository = await openRepository(p.repository);
   const segments: PinnedBytes[] = [];
   for await (const { entry, to: name } of layouts(repository, p.listing.root, 'commitlog/', (to) => ({ to }))) {
-    segments.push({ name, bytes: entry.size, open: () => repository.readObject(entry.object) });
+    segments.push({
+      name,
+      bytes: entry.size,
+      open: () => repository.readObject(entry.object, { prefer: encodingOf(entry) }),
+    });
   }
   return segments;
 }

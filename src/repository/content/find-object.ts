@@ -68,5 +68,10 @@ export async function hashStored(vault: Vault, key: string): Promise<Omit<Stored
     digest.update(chunk as Buffer);
     storedSize += (chunk as Buffer).length;
   }
+  const [size] = await vault.backend.sizes([key]);
+  // A stream that ends too early tells of other bytes than are there, and a listing would keep that.
+  if (size !== undefined && size !== storedSize) {
+    throw new SkepError('repository-failed', `${storedSize} of the ${size} bytes of ${key} were read`);
+  }
   return { storedSize, storedSha256: digest.digest('hex') };
 }

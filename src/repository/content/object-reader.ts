@@ -16,6 +16,8 @@ const SMALL = 256 << 10;
 
 export interface ExtractOptions {
   signal?: AbortSignal;
+  /** The form that the listing names, which is looked for first: a failed run may have left half of another. */
+  prefer?: Encoding;
   /** Permission bits of the new file; 0o640 when absent. */
   mode?: number;
   /** Called with the plain bytes written since the last call. */
@@ -26,9 +28,9 @@ export interface ExtractOptions {
 export async function readObject(
   vault: Vault,
   name: string,
-  options: { signal?: AbortSignal; encoding?: Encoding } = {},
+  options: { signal?: AbortSignal; encoding?: Encoding; prefer?: Encoding } = {},
 ): Promise<Readable> {
-  const encoding = options.encoding ?? (await locate(vault, name)).encoding;
+  const encoding = options.encoding ?? (await locate(vault, name, options.prefer)).encoding;
   return Readable.from(plainChunks(vault, name, encoding, options.signal), { objectMode: false });
 }
 
@@ -45,7 +47,7 @@ export async function extractObject(
   options: ExtractOptions = {},
 ): Promise<number> {
   throwIfCancelled(options.signal);
-  const { encoding, storedSize } = await locate(vault, name);
+  const { encoding, storedSize } = await locate(vault, name, options.prefer);
   const temporary = join(
     dirname(destPath),
     `.${basename(destPath).slice(0, 100)}.${randomBytes(6).toString('hex')}.skep`,
@@ -137,9 +139,15 @@ function ofObject(error: SkepError, name: string): SkepError {
 }
 
 /** Where the content is, in whichever encoding. `object-missing` when it is not there. */
-async function locate({ backend, keyring }: Vault, name: string): Promise<{ encoding: Encoding; storedSize: number }> {
-  const sizes = await backend.sizes(keyring.encodings.map((encoding) => objectKey(name, encoding)));
-  for (const [i, encoding] of keyring.encodings.entries()) {
+async function locate(
+  { backend, keyring }: Vault,
+  name: string,
+  prefer: Encoding | undefined,
+): Promise<{ encoding: Encoding; storedSize: number }> {
+  const [plain, compressed] = keyring.encodings;
+  const encodings = prefer === compressed ? [compressed, plain] : [plain, compressed];
+  const sizes = await backend.sizes(encodings.map((encoding) => objectKey(name, encoding)));
+  for (const [i, encoding] of encodings.entries()) {
     const storedSize = sizes[i];
     if (storedSize !== undefined) return { encoding, storedSize };
   }

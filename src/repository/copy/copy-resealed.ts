@@ -1,7 +1,7 @@
 import { SkepError } from '../../errors.ts';
 import { readObject } from '../content/object-reader.ts';
 import { BatchObjectWriter } from '../content/object-writer.ts';
-import { contentHash, fileEntry, type FileEntry, type ListingEntry } from '../format/listing-entry.ts';
+import { contentHash, encodingOf, fileEntry, type FileEntry, type ListingEntry } from '../format/listing-entry.ts';
 import type { ManifestPart } from '../format/manifest.ts';
 import { readListing, writeListing } from '../listing/listing.ts';
 import { publish } from '../publish.ts';
@@ -73,15 +73,17 @@ async function copyEntry(job: CopyJob, writer: BatchObjectWriter, entry: Listing
 async function copyContent(
   { source, options }: CopyJob,
   writer: BatchObjectWriter,
-  { object, size }: FileEntry,
+  entry: FileEntry,
 ): Promise<StoredObject> {
+  const { object, size } = entry;
   const signal = options.signal === undefined ? {} : { signal: options.signal };
+  const reading = { ...signal, prefer: encodingOf(entry) };
   if (size <= SMALL) {
     const chunks: Buffer[] = [];
-    for await (const chunk of await readObject(source.vault, object, signal)) chunks.push(chunk as Buffer);
+    for await (const chunk of await readObject(source.vault, object, reading)) chunks.push(chunk as Buffer);
     return writer.putBytes(Buffer.concat(chunks));
   }
-  return writer.putStream(() => readObject(source.vault, object, signal), signal);
+  return writer.putStream(() => readObject(source.vault, object, reading), signal);
 }
 
 /** Several at a time, given out in the order in which they came. */

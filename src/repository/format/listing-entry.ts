@@ -35,6 +35,11 @@ const name = z.string().regex(NAME_PATTERN);
 const count = z.number().int().nonnegative();
 const path = z.string().refine(isSafePath, 'not a relative path');
 
+/** The form in which a listing says that a content is stored. */
+export function encodingOf(entry: FileEntry): Encoding {
+  return entry.stored?.encoding ?? 'raw';
+}
+
 /** The entry of a file whose content was put into the repository. */
 export function fileEntry(
   path: string,

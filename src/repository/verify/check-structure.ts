@@ -123,10 +123,12 @@ class PartWalkers {
     return listed;
   }
 
-  /** Who has no identity checks the listings as they are stored. */
+  /** Who has no identity checks the listings as they are stored. What could be opened and was damaged is named already. */
   async checkSealedPieces(findings: Findings, signal: AbortSignal | undefined): Promise<void> {
+    const named = findings.keys();
     for (const piece of this.#pieces.sorted()) {
       throwIfCancelled(signal);
+      if (named.has(inventoryKey(piece))) continue;
       const { name: object, storedSize, storedSha256: expected } = piece;
       const at = { key: inventoryKey(piece), object, expected };
       try {

@@ -21,6 +21,11 @@ export class Findings {
     return known;
   }
 
+  /** Keys that were found to be damaged so far. */
+  keys(): Set<string> {
+    return new Set([...this.#byKey.values()].map(({ key }) => key));
+  }
+
   get isEmpty(): boolean {
     return this.#byKey.size === 0;
   }

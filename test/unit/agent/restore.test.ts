@@ -7,7 +7,7 @@ import { restoreHandlers } from '../../../src/agent/handlers/restore.ts';
 import type { MethodContext } from '../../../src/agent/handlers.ts';
 import { Session } from '../../../src/agent/session.ts';
 import { writeReplay } from '../../../src/cut/segment-evidence.ts';
-import { initRepository, newBackupId, type Repository } from '../../../src/repository/index.ts';
+import { fileEntry, initRepository, newBackupId, type Repository } from '../../../src/repository/index.ts';
 import { rowsOf, segmentOf } from '../commitlog/fixtures.ts';
 
 let root: string;
@@ -80,13 +80,12 @@ describe('setting aside', () => {
 describe('laying out', () => {
   let repository: Repository;
 
-  async function store(files: Record<string, string>) {
+  async function store(files: Record<string, string>, compression: 'off' | 'auto' = 'off') {
     repository = await initRepository(at('repository'), { clusterName: 'c', clusterId: 'x' });
-    const writer = repository.objectWriter({ run: newBackupId(), writer: 'w' });
+    const writer = repository.objectWriter({ run: newBackupId(), writer: 'w', compression });
     const entries = [];
     for (const [name, text] of Object.entries(files)) {
-      const o = await writer.putBytes(Buffer.from(text));
-      entries.push({ path: name, object: o.name, size: o.size });
+      entries.push(fileEntry(name, await writer.putBytes(Buffer.from(text))));
     }
     const listing = await repository.writeListing(entries, writer);
     await writer.close();
@@ -151,6 +150,17 @@ describe('laying out', () => {
     for (const made of ['data/ks', 'data/ks/t', 'files/attachment', 'files/attachment/a', 'commitlog/u/1']) {
       expect([made, await stat(at(made)).then((s) => [s.uid, s.gid])]).toEqual([made, [uid, gid]]);
     }
+  });
+
+  test('a half that a failed run left under another form does not stand in for the one that is listed', async () => {
+    const text = 'it shrinks '.repeat(200);
+    const listing = await store({ a: text }, 'auto');
+    for await (const { object = '' } of repository.readListing(listing)) {
+      await put(path.join('repository', 'objects', object.slice(0, 2), object), text.slice(1));
+    }
+    const repo = { location: at('repository') };
+    await restoreHandlers['restore.tree']({ repository: repo, listing, prefix: '', to: at('files') }, context);
+    expect(await readFile(at('files', 'a'), 'utf8')).toBe(text);
   });
 
   test('one file that cannot be laid out ends the work on all others with its error', async () => {

@@ -36,6 +36,15 @@ test.skipIf(!canMount)(
   },
 );
 
+test.skipIf(!canMount)('a disk without a free inode is a full disk too', async () => {
+  expect(await onSmallDisk('full-disk-process.ts', '300m,nr_inodes=90')).toEqual({
+    codes: ['no-space', 'no-space'],
+    left: ['put'],
+    ok: true,
+    backups: 2,
+  });
+});
+
 test.skipIf(!canMount)('on a disk without a free byte forget and prune work, and then a backup does', async () => {
   const seen = await onSmallDisk('full-disk-prune-process.ts', '6m');
   expect(seen).toMatchObject({

@@ -32,7 +32,7 @@ describe('on a storage that fails, lies and is late', () => {
 
   test('a folder behaves no worse', async () => {
     const make = async () => new PathBackend(await fastFolder());
-    const { failure, ...tally } = await runHistories({ seed, count: Math.ceil(count / 40), make });
+    const { failure, ...tally } = await runHistories({ seed, count: Math.ceil(count / 100), make });
     console.log(`faulty folder: seed ${seed}: ${JSON.stringify(tally)}`);
     expect(failure).toBeUndefined();
   });

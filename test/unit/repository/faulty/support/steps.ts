@@ -1,6 +1,13 @@
 /** What can be done to the repositories of a world, as the engine does it. */
 import { SkepError } from '../../../../../src/errors.ts';
-import { fileEntry, type ListingRef, type ObjectWriter, type Repository } from '../../../../../src/repository/index.ts';
+import {
+  encodingOf,
+  type FileEntry,
+  fileEntry,
+  type ListingRef,
+  type ObjectWriter,
+  type Repository,
+} from '../../../../../src/repository/index.ts';
 import { contentOf, type Files, nextRun, open, ownerOf, type World } from './world.ts';
 
 export type Step =
@@ -165,7 +172,7 @@ export async function differences(repo: Repository, id: string, files: Files): P
       const wanted = files[entry.path];
       if (!lacking.delete(entry.path) || wanted === undefined) complaints.push(`${id} has ${entry.path}`);
       else if (entry.linkTo !== undefined) complaints.push(`${id} has a link ${entry.path}`);
-      else if (!(await readAll(repo, entry.object)).equals(contentOf(wanted))) {
+      else if (!(await readAll(repo, entry)).equals(contentOf(wanted))) {
         complaints.push(`${id} has another content of ${entry.path}`);
       }
     }
@@ -174,9 +181,10 @@ export async function differences(repo: Repository, id: string, files: Files): P
   return complaints;
 }
 
-async function readAll(repo: Repository, object: string): Promise<Buffer> {
+async function readAll(repo: Repository, entry: FileEntry): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of await repo.readObject(object)) chunks.push(chunk as Buffer);
+  for await (const chunk of await repo.readObject(entry.object, { prefer: encodingOf(entry) }))
+    chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
 }
 
