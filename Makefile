@@ -22,8 +22,9 @@ demo: setup
 test: setup
 	$(NODE) tools/test.ts $(ARGS)
 
-# cut + restore + proof again and again with other seeds, N rounds
+# kills at every step of what writes to a repository; then cut + restore + proof again and again with other seeds, N rounds
 soak: setup
+	SKEP_TORTURE=full $(NODE) node_modules/vitest/vitest.mjs run --project contract test/contract/torture
 	$(NODE) lab/soak.ts --rounds $(N) $(ARGS)
 
 lint: node_modules/.package-lock.json
