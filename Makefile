@@ -23,9 +23,16 @@ demo: setup
 test: setup
 	$(NODE) tools/test.ts $(ARGS)
 
-# cut + restore + proof again and again with other seeds, N rounds; with FAULTS=n instead n histories of a faulty storage
+# cut + restore + proof again and again with other seeds, N rounds; instead of it, FAULTS=n: n histories of a faulty storage,
+# KILLS=1: a kill at every step of what writes to a repository
 soak: setup
-	$(NODE) $(if $(FAULTS),test/unit/repository/faulty/soak.ts --histories $(FAULTS),lab/soak.ts --rounds $(N)) $(ARGS)
+ifdef KILLS
+	SKEP_TORTURE=full $(NODE) node_modules/vitest/vitest.mjs run --project contract test/contract/torture $(ARGS)
+else ifdef FAULTS
+	$(NODE) test/unit/repository/faulty/soak.ts --histories $(FAULTS) $(ARGS)
+else
+	$(NODE) lab/soak.ts --rounds $(N) $(ARGS)
+endif
 
 lint: node_modules/.package-lock.json
 	npm run --silent lint

@@ -15,6 +15,8 @@ export interface AcquireOptions extends LeaseTiming {
   follows?: string;
   /** After which silence other owners are taken for dead; ten minutes. */
   judgeStaleMs?: number;
+  /** How long a sweep that is asked to stop, on a storage without bins, may take for its answer; a minute. */
+  stopMs?: number;
 }
 
 /**
@@ -55,7 +57,7 @@ async function tryAcquire(
       }
       if (verdict === 'take away') await takeAway(backend, other, `${kind} ${owner.run} on ${owner.host}`);
     }
-    if (kind === 'write') await endSweeps(backend, others, `write ${owner.run} on ${owner.host}`);
+    if (kind === 'write') await endSweeps(backend, others, `write ${owner.run} on ${owner.host}`, options);
     return lease;
   } catch (error) {
     await lease.release();

@@ -1,6 +1,7 @@
 import type { Backend } from '../backend/backend.ts';
 import { BACKUP_ID_PATTERN, incomingPrefix } from '../format/names.ts';
 import { clearOrphans, findOrphans } from '../leave/clear-orphans.ts';
+import { clearRecords } from './clear-records.ts';
 import { listLeases, type LeaseInfo } from './lease-file.ts';
 import { takeAway } from './take-away.ts';
 
@@ -9,7 +10,7 @@ export interface ClearedRuns {
   leases: LeaseInfo[];
   /** Runs whose staged contents were removed. */
   runs: string[];
-  /** Interrupted writes of single keys, uploads, publishes and forgets, whose remains were removed. */
+  /** Interrupted writes of single keys, uploads, publishes and forgets, and old records of leases, that were removed. */
   leftovers: number;
 }
 
@@ -31,6 +32,8 @@ export async function clearDeadRuns(
   // An owner that cannot be read may be any run.
   const isSure = found.every((l) => l.readable);
   if (isSure) for (const run of runs) await backend.deletePrefix(incomingPrefix(run));
-  const cleared = isSure ? await clearOrphans(backend, unpublished) : 0;
-  return { leases: dead, runs: isSure ? runs : [], leftovers: cleared + ((await backend.clearLeftovers?.()) ?? 0) };
+  let leftovers = (await backend.clearLeftovers?.()) ?? 0;
+  if (isSure) leftovers += await clearOrphans(backend, unpublished);
+  if (options.own !== undefined) leftovers += await clearRecords(backend, options.own);
+  return { leases: dead, runs: isSure ? runs : [], leftovers };
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { SkepError, toSkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
-import { leaseKey, revocationKey, sweepKey } from '../format/names.ts';
+import { leaseKey, revocationKey, stopKey, sweepKey } from '../format/names.ts';
 import { encodeLease, STALE_MS, type LeaseKind, type LeaseOwner } from './lease-file.ts';
 
 const HEARTBEAT_MS = 60_000;
@@ -24,6 +24,17 @@ export interface LeaseTiming {
   staleMs?: number;
 }
 
+/** Setting the wall clock must not keep a lease alive, and the monotonic one stands still while a machine sleeps. */
+function readClocks(): { steadyMs: number; wallMs: number } {
+  return { steadyMs: performance.now(), wallMs: Date.now() };
+}
+
+/** ms since then, by the clock that says more. */
+function silence(since: ReturnType<typeof readClocks>): number {
+  const { steadyMs, wallMs } = readClocks();
+  return Math.max(steadyMs - since.steadyMs, wallMs - since.wallMs);
+}
+
 export class HeldLease implements Lease {
   readonly id = randomBytes(16).toString('hex');
   readonly kind: LeaseKind;
@@ -33,8 +44,7 @@ export class HeldLease implements Lease {
   readonly #heartbeatMs: number;
   readonly #staleMs: number;
   readonly #acquiredAt = new Date().toISOString();
-  /** By the monotonic clock: setting the wall clock must not keep a lease alive. */
-  #lastBeat = performance.now();
+  #lastBeat = readClocks();
   #beating: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
 
@@ -49,7 +59,7 @@ export class HeldLease implements Lease {
 
   async begin(): Promise<void> {
     await this.#backend.put(leaseKey(this.id), this.#encode());
-    this.#lastBeat = performance.now();
+    this.#lastBeat = readClocks();
     this.#timer = setInterval(() => {
       this.#beating = this.#beating.then(() => this.#beat());
     }, this.#heartbeatMs);
@@ -66,7 +76,9 @@ export class HeldLease implements Lease {
     await this.#backend.delete(leaseKey(this.id));
     await this.#backend.delete(revocationKey(this.id));
     // Only its own sweep ends with it: whoever fences a sweep keeps the record for ever.
-    if (this.kind === 'delete') await this.#backend.delete(sweepKey(this.id));
+    if (this.kind !== 'delete') return;
+    await this.#backend.delete(sweepKey(this.id));
+    await this.#backend.delete(stopKey(this.id));
   }
 
   async leave(): Promise<void> {
@@ -78,7 +90,7 @@ export class HeldLease implements Lease {
   async #beat(): Promise<void> {
     try {
       await this.#check();
-      const beat = performance.now();
+      const beat = readClocks();
       await this.#backend.put(leaseKey(this.id), this.#encode(), { overwrite: true });
       this.#lastBeat = beat;
     } catch (error) {
@@ -88,7 +100,7 @@ export class HeldLease implements Lease {
 
   async #check(): Promise<void> {
     // Also before a heartbeat: an owner that was paused for too long must not bring its lease back to life.
-    if (performance.now() - this.#lastBeat > this.#staleMs) throw this.#lost('had no heartbeat for too long');
+    if (silence(this.#lastBeat) > this.#staleMs) throw this.#lost('had no heartbeat for too long');
     const [own, revoked] = await this.#backend.sizes([leaseKey(this.id), revocationKey(this.id)]);
     if (own === undefined || revoked !== undefined) throw this.#lost('was taken away');
   }

@@ -26,8 +26,15 @@ export async function takeAway(
 }
 
 /** Ends the sweep of every delete lease, and empties what sweeps have left. Whoever writes does so before it begins. */
-export async function endSweeps(backend: Backend, leases: readonly LeaseInfo[], by: string): Promise<void> {
-  for (const { id, kind, readable } of leases) if (kind === 'delete' || !readable) await endSweep(backend, id, by);
+export async function endSweeps(
+  backend: Backend,
+  leases: readonly LeaseInfo[],
+  by: string,
+  options: { stopMs?: number } = {},
+): Promise<void> {
+  for (const { id, kind, readable } of leases) {
+    if (kind === 'delete' || !readable) await endSweep(backend, id, by, options);
+  }
   for (const id of (await backend.bins?.list()) ?? []) await backend.bins?.close(id);
 }
 
@@ -48,14 +55,19 @@ async function fenceWriter(backend: Backend, lease: LeaseInfo, force: boolean): 
  * A sweep removes only after it has created its record. Who creates that first has ended the sweep before it began; of
  * one that has begun the bin is closed.
  */
-async function endSweep(backend: Backend, id: string, by: string, options: { force?: boolean } = {}): Promise<void> {
+async function endSweep(
+  backend: Backend,
+  id: string,
+  by: string,
+  options: { force?: boolean; stopMs?: number } = {},
+): Promise<void> {
   const record = Buffer.from(`${JSON.stringify({ state: 'stopped', by })}\n`);
   const before = (await backend.put(sweepKey(id), record)) === 'created';
   // It cannot begin any more; a bin that it had opened is empty.
   if (before) return backend.bins?.close(id);
   if ((await sweepState(backend, id)) !== 'sweeping') return;
   if (backend.bins !== undefined) return backend.bins.close(id);
-  if (options.force !== true) await askToStop(backend, id);
+  if (options.force !== true) await askToStop(backend, id, options.stopMs);
 }
 
 /** A record that cannot be read may be that of a sweep. */
@@ -66,9 +78,9 @@ async function sweepState(backend: Backend, id: string): Promise<'stopped' | 'sw
 }
 
 /** On a storage where nothing can keep a sweep from deleting, it must say itself that it has stopped. */
-async function askToStop(backend: Backend, id: string): Promise<void> {
+async function askToStop(backend: Backend, id: string, stopMs = STOP_MS): Promise<void> {
   await backend.put(stopKey(id), Buffer.from('stop\n'));
-  for (const end = performance.now() + STOP_MS; performance.now() < end; await sleep(LOOK_MS)) {
+  for (const end = performance.now() + stopMs; performance.now() < end; await sleep(LOOK_MS)) {
     const [record] = await backend.sizes([sweepKey(id)]);
     if (record === undefined) return;
   }

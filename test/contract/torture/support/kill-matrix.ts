@@ -79,6 +79,12 @@ export function failpointsOf(events: readonly SeenStep[], few: boolean): Failpoi
   return failpoints;
 }
 
+/** One side of each step, before and after in turn: for what takes long. */
+export function oneSide(failpoints: readonly Failpoint[]): Failpoint[] {
+  const bySteps = Map.groupBy(failpoints, ({ step }) => step);
+  return [...bySteps.values()].map((sides, n) => sides.at(n % 2 === 0 ? 0 : -1) as Failpoint);
+}
+
 export async function killAtEach(
   folder: string,
   op: Operation,

@@ -37,13 +37,18 @@ export function watchRequests(hook: RequestHook | undefined): void {
   client.send = hook === undefined ? send : wrap(hook);
 }
 
+/** Of contents only what they are: how they are encoded makes no other step of it. */
+function placeOf(key: string): string {
+  return /^(?:objects|listings)\//.exec(key)?.[0] ?? shapeOf(key);
+}
+
 function wrap(hook: RequestHook): Send {
   return async function watched(this: unknown, command, ...rest) {
     const verb = VERBS[command.constructor.name];
     if (verb === undefined) return send.call(this, command, ...rest);
     const key = command.input.Key ?? command.input.Delete?.Objects?.[0]?.Key ?? '';
     // Without the prefix that a repository has in the bucket.
-    const step = `${verb} ${shapeOf(key.slice(key.indexOf('/') + 1))}`;
+    const step = `${verb} ${placeOf(key.slice(key.indexOf('/') + 1))}`;
     hook.before(command, step);
     const answer = await send.call(this, command, ...rest);
     hook.after(command, step);

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { stopKey, sweepKey } from '../../../../src/repository/format/names.ts';
-import { listLeases } from '../../../../src/repository/lease/index.ts';
+import { acquireLease, listLeases, unlock } from '../../../../src/repository/lease/index.ts';
 import { initOnBackend } from '../../../../src/repository/repository.ts';
 import { LockingBackend } from '../support/memory-retention.ts';
-import { dropManifest, isWhole, objectsOf, pruneOn, Writer } from '../support/races.ts';
-import { CLUSTER } from '../support/repository.ts';
-import { Participant, withCalls } from '../support/step-backend.ts';
+import { dropManifest, isWhole, objectsOf, ownerOf, pruneOn, Writer } from '../support/races.ts';
+import { CLUSTER, nextBackupId } from '../support/repository.ts';
+import { type Call, Participant, withCalls } from '../support/step-backend.ts';
 
 /** More than one group of keys that a sweep deletes between two looks. */
 const MANY = Array.from({ length: 1500 }, (_, i) => `old ${i}`);
@@ -67,4 +67,48 @@ test('a listing of the backups that comes late once, whichever it is, makes a pr
     expect(await pruneOn(slow)).toMatchObject({ objects: 1, backups: 1 });
     expect({ late, whole: await isWhole(backend) }).toEqual({ late, whole: true });
   }
+});
+
+test('a sweeper that is paused before its record removes nothing when it comes back after a backup has begun', async () => {
+  const backend = await withGarbage();
+  const sweeper = new Participant(backend);
+  const pause = sweeper.pauseBefore((call) => call.op === 'put' && call.key.endsWith('.sweep'));
+  const pruning = pruneOn(sweeper.backend);
+  await pause.reached;
+  await Writer.backUp(backend, MANY);
+  pause.resume();
+  expect(await pruning).toMatchObject({ objects: 0, backups: 2 });
+  expect(await objectsOf(backend)).toHaveLength(1501);
+  expect(await isWhole(backend)).toBe(true);
+});
+
+test('a sweeper that is paused in the middle and does not answer keeps backups away until a person ends it; then it deletes nothing more', async () => {
+  const backend = await withGarbage();
+  let groups = 0;
+  const isLook = (call: Call) => call.op === 'sizes' && call.key.startsWith('leases/') && groups > 0;
+  const counting = withCalls(backend, {
+    deleteMany: async (keys) => {
+      await backend.deleteMany(keys);
+      groups++;
+    },
+  });
+  const paused = new Participant(counting);
+  const pause = paused.pauseBefore(isLook);
+  const pruning = pruneOn(paused.backend).catch((error: unknown) => error);
+  await pause.reached;
+  const [lease] = await listLeases(backend);
+  const writing = acquireLease(backend, 'write', ownerOf(nextBackupId()), { stopMs: 1 });
+  await expect(writing).rejects.toMatchObject({
+    code: 'locked',
+    hint: expect.stringContaining(`skep unlock ${lease!.id} --force`),
+  });
+  expect((await listLeases(backend)).map(({ kind }) => kind)).toEqual(['delete']);
+
+  await unlock(backend, [lease!.id], { by: 'test', force: true });
+  await Writer.backUp(backend, MANY);
+  pause.resume();
+  expect(await pruning).toMatchObject({ code: 'locked' });
+  expect(groups).toBe(1);
+  expect(await objectsOf(backend)).toHaveLength(1501);
+  expect(await isWhole(backend)).toBe(true);
 });
