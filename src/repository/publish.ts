@@ -2,23 +2,25 @@ import { SkepError } from '../errors.ts';
 import type { Backend } from './backend/backend.ts';
 import { checkNeeded } from './check-needed.ts';
 import { throwIfCancelled } from './content/cancel.ts';
+import { BatchObjectWriter } from './content/object-writer.ts';
 import { decodeManifest, encodeManifest } from './format/manifest-codec.ts';
 import { MANIFEST_FORMAT, type Manifest, type ManifestDraft } from './format/manifest.ts';
 import { companionKey, manifestCopyKey, manifestKey } from './format/names.ts';
 import type { Descriptor } from './format/descriptor.ts';
 import { companionsOf } from './leave/companions.ts';
-import type { Lease } from './lease/index.ts';
+import { readListing, writeListing } from './listing/listing.ts';
 import { isRevoked } from './manifests.ts';
 import { lockKeys } from './retention/lock.ts';
 import { sealDetails } from './sealing/details.ts';
 import { hostMark, type Vault } from './sealing/keyring.ts';
+import type { PublishOptions } from './types.ts';
 
 /** See `Repository.publish`. */
 export async function publish(
   vault: Vault,
   descriptor: Descriptor,
   draft: ManifestDraft,
-  options: { lease?: Lease; signal?: AbortSignal; lockMs?: number } = {},
+  options: PublishOptions = {},
 ): Promise<Manifest> {
   const { id: repository, cluster } = descriptor;
   const { details, hostIds, ...rest } = draft;
@@ -34,14 +36,14 @@ export async function publish(
 export async function publishManifest(
   vault: Vault,
   plain: Omit<Manifest, 'leave' | 'mac'>,
-  options: { lease?: Lease; signal?: AbortSignal; lockMs?: number } = {},
+  options: PublishOptions = {},
 ): Promise<Manifest> {
   const { backend, keyring } = vault;
   const { id } = plain;
   const companions = companionsOf(plain, keyring.sealed);
   const manifest: Manifest = { ...plain, leave: companions.map((c) => c.companion) };
   const bytes = encodeManifest(manifest, keyring.sealed ? (text) => keyring.mac(text) : undefined);
-  await checkNeeded(vault, manifest, options);
+  await checkOrMend(vault, manifest, options);
   throwIfCancelled(options.signal);
   // Before the manifest: a backup that exists can be left with. What a run that ends here leaves behind is no backup.
   for (const { companion, bytes: file } of companions) await backend.put(companionKey(id, companion.file), file);
@@ -53,6 +55,32 @@ export async function publishManifest(
     await lockKeys(backend.retention, own, options.lockMs);
   }
   return decodeManifest(bytes, id);
+}
+
+/** Pieces of an inventory may have been taken over, unread, from an older one that is damaged: they follow from the listing. */
+async function checkOrMend(vault: Vault, manifest: Manifest, options: PublishOptions): Promise<void> {
+  try {
+    await checkNeeded(vault, manifest, options);
+  } catch (error) {
+    if (!(error instanceof SkepError) || !isPieceDamage(error) || !vault.keyring.opens) throw error;
+    options.onDamage?.(error.message);
+    const writer = new BatchObjectWriter(vault, { run: manifest.id, writer: 'publish' });
+    try {
+      for (const { root } of manifest.parts) await writeListing(readListing(vault, root), writer, options);
+      await writer.close();
+    } catch (failure) {
+      await writer.abort();
+      throw failure;
+    }
+    await checkNeeded(vault, manifest, options);
+  }
+}
+
+function isPieceDamage({ code, context }: SkepError): boolean {
+  const key = context['key'];
+  return (
+    ['object-missing', 'object-damaged'].includes(code) && !(typeof key === 'string' && key.startsWith('objects/'))
+  );
 }
 
 /** A put whose answer was lost may have been sent again: the manifest is there, and it is this one. */
