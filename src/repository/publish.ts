@@ -9,7 +9,7 @@ import { companionKey, manifestCopyKey, manifestKey } from './format/names.ts';
 import type { Descriptor } from './format/descriptor.ts';
 import { companionsOf } from './leave/companions.ts';
 import { readListing, writeListing } from './listing/listing.ts';
-import { isRevoked } from './manifests.ts';
+import { isRevoked, notePublished } from './manifests.ts';
 import { lockKeys } from './retention/lock.ts';
 import { sealDetails } from './sealing/details.ts';
 import { hostMark, type Vault } from './sealing/keyring.ts';
@@ -50,6 +50,7 @@ export async function publishManifest(
   await options.lease?.assertHeld();
   if ((await backend.put(manifestKey(id), bytes)) === 'exists') await checkWritten(backend, id, bytes);
   await backend.put(manifestCopyKey(id), bytes);
+  await notePublished(backend, id);
   const own = [manifestKey(id), manifestCopyKey(id), ...companions.map((c) => companionKey(id, c.companion.file))];
   if (backend.retention !== undefined && options.lockMs !== undefined) {
     await lockKeys(backend.retention, own, options.lockMs);

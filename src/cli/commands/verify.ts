@@ -53,5 +53,5 @@ export function registerVerify(program: Command): void {
 
 function line(f: Finding): string {
   const where = f.hits.map((h) => `${h.backup} ${h.node}/${h.store}${h.paths[0] ? ` ${h.paths[0]}` : ''}`).join('; ');
-  return `${f.kind}  ${f.key}  ${f.message}${where ? `  (${where})` : ''}`;
+  return `${f.kind}  ${f.key}  ${f.message}${where ? `  (${where})` : ''}${f.hint ? `\n  ${f.hint}` : ''}`;
 }

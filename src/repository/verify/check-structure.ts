@@ -10,7 +10,7 @@ import {
 } from '../format/inventory-entry.ts';
 import { decodeListingEntry, type ListingEntry } from '../format/listing-entry.ts';
 import type { Manifest, ManifestPart } from '../format/manifest.ts';
-import { companionKey, manifestCopyKey, manifestKey } from '../format/names.ts';
+import { companionKey, manifestCopyKey, manifestKey, publishedKey } from '../format/names.ts';
 import { ObjectTable } from '../format/object-table.ts';
 import { readInventory, readListing } from '../listing/listing.ts';
 import { pieceNames } from '../listing/tree-reader.ts';
@@ -55,14 +55,25 @@ async function checkManifest(vault: Vault, id: string, findings: Findings): Prom
     const { backend } = vault;
     const manifest = await readManifest(vault, id);
     const [bytes, copy] = [await tryGet(backend, manifestKey(id)), await tryGet(backend, manifestCopyKey(id))];
-    if (bytes !== undefined && copy !== undefined && !bytes.equals(copy)) {
+    const key = manifestCopyKey(id);
+    const [noted] = await backend.sizes([publishedKey(id)]);
+    // Without the note its publishing, or its forgetting, ended half-way.
+    if (bytes !== undefined && copy === undefined && noted !== undefined) {
+      const message = `the copy of the manifest of ${id} is missing`;
+      const hint = 'The next `skep prune --yes` writes it.';
+      findings.add({ kind: 'manifest-copy-missing', key, message, hint }).backups.push(id);
+    } else if (bytes !== undefined && copy !== undefined && !bytes.equals(copy)) {
       const message = `the copy of the manifest of ${id} differs from the manifest`;
-      findings.add({ kind: 'manifest-copy-damaged', key: manifestCopyKey(id), message }).backups.push(id);
+      const hint = `The manifest is whole: in the repository run \`cp -f ${manifestKey(id)} ${key}\`.`;
+      findings.add({ kind: 'manifest-copy-damaged', key, message, hint }).backups.push(id);
     }
     return manifest;
   } catch (error) {
+    // It was forgotten since it was listed.
+    if (error instanceof SkepError && error.code === 'backup-unknown') return undefined;
     if (!(error instanceof SkepError) || error.code !== 'manifest-damaged') throw error;
-    const finding = { kind: manifestFinding(error), key: manifestKey(id), message: error.message };
+    const { message, hint } = error;
+    const finding = { kind: manifestFinding(error), key: manifestKey(id), message, ...(hint ? { hint } : {}) };
     findings.add(finding).backups.push(id);
     return undefined;
   }

@@ -6,6 +6,7 @@ export type FindingKind =
   | 'manifest-torn'
   | 'manifest-unsupported'
   | 'manifest-forged'
+  | 'manifest-copy-missing'
   | 'manifest-copy-damaged'
   | 'companion-missing'
   | 'companion-damaged'
@@ -40,6 +41,8 @@ export interface Finding {
   expected?: string;
   /** What was seen, for people. */
   message: string;
+  /** What mends it, where that is known. */
+  hint?: string;
   /** Ids of the backups that this hits, newest first. */
   backups: string[];
   hits: FindingHit[];

@@ -8,6 +8,7 @@ import { backUp, memoryRepository, nextBackupId, publishPart } from './support/r
 
 vi.setConfig({ testTimeout: 60_000 });
 
+const OWNER = { run: 'r', host: 'h', pid: 1 };
 const LEVELS: VerifyLevel[] = ['structure', 'presence', 'data'];
 
 function keyOf(content: string): string {
@@ -247,5 +248,69 @@ describe('damage to a manifest', () => {
     const report = await expectFrom(repo, 'structure', [`manifest-copy-damaged backups/${old.id}/manifest.copy.json`]);
     expect(report.findings[0]?.backups).toEqual([old.id]);
     expect((await repo.readManifest(old.id)).id).toBe(old.id);
+  });
+
+  test('one that is lost with its copy is found, and what it needs is kept until it is forgotten', async () => {
+    const { repo, backend, old, young } = await scene();
+    for (const file of ['manifest.json', 'manifest.copy.json', 'RESTORE.md', 'restore.sh']) {
+      backend.contents.delete(`backups/${old.id}/${file}`);
+    }
+    const report = await expectFrom(repo, 'structure', [`manifest-missing ${key(old.id)}`]);
+    expect(report.findings[0]).toMatchObject({
+      backups: [old.id],
+      hint: expect.stringContaining('skep forget') as string,
+    });
+    expect(await repo.list()).toMatchObject([
+      { id: young.id, state: 'complete' },
+      { id: old.id, state: 'damaged', finding: 'manifest-missing' },
+    ]);
+    for (const dryRun of [true, false]) {
+      await expect(repo.prune({ owner: OWNER, dryRun })).rejects.toMatchObject({
+        code: 'damage-found',
+        hint: expect.stringContaining(`skep forget ${old.id}`) as string,
+      });
+    }
+    expect(backend.contents.has(keyOf('only old'))).toBe(true);
+    expect((await repo.forget({ owner: OWNER, ids: [old.id], minimum: 1 })).forgotten).toEqual([old.id]);
+    expect((await repo.verify({ level: 'data' })).ok).toBe(true);
+    expect((await repo.prune({ owner: OWNER })).objects).toBe(2);
+    expect((await repo.verify({ level: 'data' })).ok).toBe(true);
+  });
+
+  test('a forget that ends at any step leaves no damage', async () => {
+    const { repo, backend, old } = await scene();
+    const remove = backend.delete.bind(backend);
+    const { SkepError } = await import('../../../src/errors.ts');
+    for (let steps = 0; ; steps++) {
+      let left = steps;
+      backend.delete = async (k) => {
+        if (!k.startsWith('leases/') && left-- <= 0) throw new SkepError('repository-failed', 'gone away');
+        return remove(k);
+      };
+      const ended = await repo.forget({ owner: OWNER, ids: [old.id], minimum: 1 }).catch((error: unknown) => error);
+      backend.delete = remove;
+      if (!(ended instanceof Error)) break;
+      expect((await repo.verify({ level: 'data' })).findings).toEqual([]);
+      if ((await repo.list()).length === 1) break;
+    }
+    expect((await repo.list()).map(({ id }) => id)).not.toContain(old.id);
+  });
+
+  test('a missing copy is found, and written by the next prune', async () => {
+    const { repo, backend, old } = await scene();
+    backend.contents.delete(`backups/${old.id}/manifest.copy.json`);
+    const report = await expectFrom(repo, 'structure', [`manifest-copy-missing backups/${old.id}/manifest.copy.json`]);
+    expect(report.findings[0]?.hint).toContain('skep prune');
+    // A repository of an older version has no such notes.
+    backend.contents.delete(`published/${old.id}`);
+    await repo.prune({ owner: OWNER });
+    expect((await repo.verify({ level: 'data' })).ok).toBe(true);
+    expect(backend.contents.has(`published/${old.id}`)).toBe(true);
+  });
+
+  test('a finding tells that the copy can take its place', async () => {
+    const { repo, backend, old } = await scene();
+    backend.contents.set(key(old.id), Buffer.from('x'));
+    expect((await repo.verify({ level: 'structure' })).findings[0]?.hint).toContain('cp -f');
   });
 });
