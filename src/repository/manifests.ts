@@ -47,7 +47,10 @@ export function isRevoked(bytes: Buffer | undefined): boolean {
 /** Errors: `backup-unknown`, `manifest-damaged` with `context.finding`. */
 export async function readManifest({ backend, keyring }: Vault, id: string): Promise<Manifest> {
   if (!BACKUP_ID_PATTERN.test(id)) throw new SkepError('backup-unknown', `${id} is not the id of a backup`);
-  const [bytes, copy] = await Promise.all([tryGet(backend, manifestKey(id)), tryGet(backend, manifestCopyKey(id))]);
+  const [bytes, copy] = await Promise.all([
+    getOrEmpty(backend, manifestKey(id)),
+    getOrEmpty(backend, manifestCopyKey(id)),
+  ]);
   if (isRevoked(bytes) && copy === undefined)
     throw new SkepError('backup-unknown', `the run ${id} was ended by another`);
   const mac = keyring.namingKey ? (text: string) => keyring.mac(text) : undefined;
@@ -107,6 +110,16 @@ export function plainPart(manifest: Manifest): PlainManifest {
 /** Which kind of damage an error of `readManifest` tells. */
 export function manifestFinding(error: SkepError): ManifestFinding {
   return MANIFEST_FINDINGS.find((kind) => kind === error.context['finding']) ?? 'manifest-torn';
+}
+
+/** No bytes where there is something that is no file. */
+export async function getOrEmpty(backend: Backend, key: string): Promise<Buffer | undefined> {
+  try {
+    return await tryGet(backend, key);
+  } catch (error) {
+    if (error instanceof SkepError && error.code === 'object-damaged') return Buffer.alloc(0);
+    throw error;
+  }
 }
 
 export async function tryGet(backend: Backend, key: string): Promise<Buffer | undefined> {
