@@ -18,6 +18,8 @@ export {
   type PruneReport,
   type Repository,
   type RetentionRules,
+  parseSubset,
+  type Subset,
   type VerifyLevel,
   type VerifyReport,
 } from './repository/index.ts';

@@ -3,23 +3,26 @@ import type { Backend } from './backend/backend.ts';
 import { checkKept } from './check-kept.ts';
 import { checkNeeded } from './check-needed.ts';
 import { throwIfCancelled } from './content/cancel.ts';
+import { BatchObjectWriter } from './content/object-writer.ts';
 import { decodeManifest, encodeManifest } from './format/manifest-codec.ts';
 import { MANIFEST_FORMAT, type Manifest, type ManifestDraft } from './format/manifest.ts';
 import { companionKey, manifestCopyKey, manifestKey } from './format/names.ts';
 import type { Descriptor } from './format/descriptor.ts';
 import { companionsOf } from './leave/companions.ts';
 import type { Lease } from './lease/index.ts';
-import { isRevoked } from './manifests.ts';
+import { readListing, writeListing } from './listing/listing.ts';
+import { isRevoked, notePublished } from './manifests.ts';
 import { lockEnd, lockKeys } from './retention/lock.ts';
 import { sealDetails } from './sealing/details.ts';
 import { hostMark, type Vault } from './sealing/keyring.ts';
+import type { PublishOptions } from './types.ts';
 
 /** See `Repository.publish`. */
 export async function publish(
   vault: Vault,
   descriptor: Descriptor,
   draft: ManifestDraft,
-  options: { lease?: Lease; signal?: AbortSignal; lockMs?: number } = {},
+  options: PublishOptions = {},
 ): Promise<Manifest> {
   const { id: repository, cluster } = descriptor;
   const { details, hostIds, ...rest } = draft;
@@ -35,14 +38,14 @@ export async function publish(
 export async function publishManifest(
   vault: Vault,
   plain: Omit<Manifest, 'leave' | 'mac'>,
-  options: { lease?: Lease; signal?: AbortSignal; lockMs?: number } = {},
+  options: PublishOptions = {},
 ): Promise<Manifest> {
   const { backend, keyring } = vault;
   const { id } = plain;
   const companions = companionsOf(plain, keyring.sealed);
   const manifest: Manifest = { ...plain, leave: companions.map((c) => c.companion) };
   const bytes = encodeManifest(manifest, keyring.sealed ? (text) => keyring.mac(text) : undefined);
-  await checkNeeded(vault, manifest, options);
+  await checkOrMend(vault, manifest, options);
   throwIfCancelled(options.signal);
   // Before the manifest: a backup that exists can be left with. What a run that ends here leaves behind is no backup.
   for (const { companion, bytes: file } of companions)
@@ -55,6 +58,8 @@ export async function publishManifest(
   if ((await backend.put(manifestKey(id), bytes, locked)) === 'exists') await checkWritten(backend, id, bytes);
   await checkKept(backend, [{ key: manifestKey(id), size: bytes.length }]);
   await putCopy(backend, id, bytes, locked);
+  // As the copy: the next prune writes what is missing.
+  await notePublished(backend, id).catch(() => undefined);
   const own = [manifestKey(id), manifestCopyKey(id), ...companions.map((c) => companionKey(id, c.companion.file))];
   if (retention !== undefined && lockMs !== undefined) await lockKeys(retention, own, lockMs);
   return decodeManifest(bytes, id);
@@ -76,6 +81,32 @@ async function putCopy(backend: Backend, id: string, bytes: Buffer, locked: { lo
   } catch {
     await backend.delete(manifestCopyKey(id));
   }
+}
+
+/** Pieces of an inventory may have been taken over, unread, from an older one that is damaged: they follow from the listing. */
+async function checkOrMend(vault: Vault, manifest: Manifest, options: PublishOptions): Promise<void> {
+  try {
+    await checkNeeded(vault, manifest, options);
+  } catch (error) {
+    if (!(error instanceof SkepError) || !isPieceDamage(error) || !vault.keyring.opens) throw error;
+    options.onDamage?.(error.message);
+    const writer = new BatchObjectWriter(vault, { run: manifest.id, writer: 'publish' });
+    try {
+      for (const { root } of manifest.parts) await writeListing(readListing(vault, root), writer, options);
+      await writer.close();
+    } catch (failure) {
+      await writer.abort();
+      throw failure;
+    }
+    await checkNeeded(vault, manifest, options);
+  }
+}
+
+function isPieceDamage({ code, context }: SkepError): boolean {
+  const key = context['key'];
+  return (
+    ['object-missing', 'object-damaged'].includes(code) && !(typeof key === 'string' && key.startsWith('objects/'))
+  );
 }
 
 /** A put whose answer was lost may have been sent again: the manifest is there, and it is this one. */

@@ -42,6 +42,7 @@ import type {
   ObjectWriter,
   ObjectWriterOptions,
   PlainManifest,
+  PublishOptions,
   Repository,
 } from './types.ts';
 import type { VerifyOptions, VerifyReport } from './verify/report.ts';
@@ -170,10 +171,7 @@ class BackendRepository implements Repository {
     return extractObject(this.#vault, name, destPath, options);
   }
 
-  publish(
-    draft: ManifestDraft,
-    options: { lease?: Lease; signal?: AbortSignal; lockMs?: number } = {},
-  ): Promise<Manifest> {
+  publish(draft: ManifestDraft, options: PublishOptions = {}): Promise<Manifest> {
     return publish(this.#vault, this.#descriptor, draft, options);
   }
 

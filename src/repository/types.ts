@@ -137,6 +137,13 @@ export type BackupSummary =
   | { id: string; state: 'complete'; manifest: PlainManifest }
   | { id: string; state: 'damaged'; finding: ManifestFinding; message: string };
 
+export interface PublishOptions {
+  lease?: Lease;
+  signal?: AbortSignal;
+  lockMs?: number;
+  onDamage?: (why: string) => void;
+}
+
 export interface Repository {
   readonly location: string;
   readonly id: string;
@@ -161,8 +168,8 @@ export interface Repository {
   ): Promise<ListingRef>;
   /**
    * The same for the entries of an older listing with changes, sorted likewise, in a time that follows their number: pieces
-   * in which nothing changes are taken over unread: the caller has read the older listing before. Where its inventory is
-   * damaged (`onDamage` is told why) all pieces are written. Gives the very listing that `writeListing` would. Errors:
+   * in which nothing changes are taken over unread; `publish` looks at them. Where those that change are damaged in the
+   * older inventory (`onDamage` is told why) all pieces are written. Gives the very listing that `writeListing` would. Errors:
    * those of `readListing` when the older one cannot be read.
    */
   updateListing(
@@ -197,9 +204,10 @@ export interface Repository {
   /**
    * Checks that every object that the parts need is there with its size, then writes `manifest.json`, create-only and
    * durable. With a lease: refused with `locked` when it is no longer held. With `lockMs`, on a storage with object lock,
-   * all that the backup needs is locked for at least so long.
+   * all that the backup needs is locked for at least so long. Pieces of inventories that were taken over from older ones
+   * and are damaged (`onDamage` is told why) are written anew.
    */
-  publish(draft: ManifestDraft, options?: { lease?: Lease; signal?: AbortSignal; lockMs?: number }): Promise<Manifest>;
+  publish(draft: ManifestDraft, options?: PublishOptions): Promise<Manifest>;
   /** Newest first. */
   list(): Promise<BackupSummary[]>;
   /** Errors: `backup-unknown`, `manifest-damaged`. */

@@ -108,7 +108,13 @@ export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promi
           hostIds: details.topology.nodes.map((n) => n.hostId),
           details: JSON.parse(JSON.stringify(details)) as ManifestDetails,
         },
-        { lease, signal: opts.signal, ...lock },
+        {
+          lease,
+          signal: opts.signal,
+          ...lock,
+          onDamage: (why) =>
+            emit({ type: 'warning', text: `the inventory is written anew, since an older one is damaged: ${why}` }),
+        },
       ),
     );
     return { ...summarize(manifest, details, attempts, startedAt), peakRssBytes: await peakMemory(c) };

@@ -1,7 +1,15 @@
+import { hostname } from 'node:os';
 import type { ClusterConfig } from '../config/schema.ts';
 import { SkepError } from '../errors.ts';
 import type { Emit } from '../events.ts';
-import type { BackupSummary, PlainManifest, VerifyLevel, VerifyReport } from '../repository/index.ts';
+import {
+  type BackupSummary,
+  newBackupId,
+  type PlainManifest,
+  type Subset,
+  type VerifyLevel,
+  type VerifyReport,
+} from '../repository/index.ts';
 import { type ReadKeys, readAccessTo } from './access-to.ts';
 import { type Cut, type Details, parseDetails } from './details.ts';
 import { openOwnRepository } from './open-repository.ts';
@@ -63,12 +71,14 @@ function shownDetails(details: Details): ShownDetails {
 /** Checks what is stored of one backup, or of all; with `keys` also what is sealed in the listings. Findings are in the report; the caller decides about its exit code. */
 export async function verify(
   cluster: ClusterConfig,
-  opts: { id?: string; level: VerifyLevel; keys?: ReadKeys; signal: AbortSignal; emit: Emit },
+  opts: { id?: string; level: VerifyLevel; subset?: Subset; keys?: ReadKeys; signal: AbortSignal; emit: Emit },
 ): Promise<VerifyReport> {
   const access = opts.keys && (await readAccessTo(cluster, opts.keys));
   const repository = await openOwnRepository(cluster, access);
   return repository.verify({
     level: opts.level,
+    owner: { run: newBackupId(), host: hostname(), pid: process.pid },
+    ...(opts.subset ? { subset: opts.subset } : {}),
     ...(opts.id ? { ids: [await resolveId(cluster, opts.id)] } : {}),
     signal: opts.signal,
     onProgress: (p) =>

@@ -17,7 +17,8 @@ export interface StoredKey {
 
 /**
  * Where the bytes of a repository live: keys with `/`, each with bytes. Small enough for any object storage.
- * Every failure is a SkepError: `no-space`, `object-missing` (get and read of an absent key), `repository-failed`; of an
+ * Every failure is a SkepError: `no-space`, `object-missing` (get and read of an absent key), `object-damaged` (get and read
+ * of what is no file), `repository-failed`; of an
  * object storage also `repository-credentials`, `repository-missing` (no bucket), `clock-skew` and `config-invalid` (region).
  */
 export interface Backend {

@@ -59,6 +59,11 @@ export function manifestCopyKey(id: string): string {
   return `backups/${id}/manifest.copy.json`;
 }
 
+/** Written after the manifest, removed before it: a backup that is lost can be told from one that was forgotten. */
+export function publishedKey(id: string): string {
+  return `published/${id}`;
+}
+
 /** A file beside the manifest. */
 export function companionKey(id: string, file: string): string {
   return `backups/${id}/${file}`;

@@ -64,17 +64,6 @@ export async function* pieceNames(
   for (const { child } of childRefs(piece, name)) yield* pieceNames(vault, kind, child, seen, piece.level - 1);
 }
 
-/** Why a tree cannot be used, if one of its pieces is missing or damaged. Entries are not looked at. */
-export async function treeDamage(vault: Vault, kind: TreeKind, root: string): Promise<string | undefined> {
-  try {
-    for await (const _ of readLeaves(vault, kind, root)) continue;
-    return undefined;
-  } catch (error) {
-    if (error instanceof SkepError && ['object-missing', 'object-damaged'].includes(error.code)) return error.message;
-    throw error;
-  }
-}
-
 /** Decoded entries of a whole tree; their keys are checked to ascend. */
 export async function* readTree<T>(
   vault: Vault,

@@ -5,13 +5,13 @@ import {
   inventoryKey,
   type InventoryEntry,
 } from '../format/inventory-entry.ts';
+import { SkepError } from '../../errors.ts';
 import { throwIfCancelled } from '../content/cancel.ts';
 import { decodeListingEntry, encodeListingEntry, type FileEntry, type ListingEntry } from '../format/listing-entry.ts';
 import { compareBytewise } from '../format/order.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import type { ListingChange, ListingRef, ObjectWriter } from '../types.ts';
 import { asPublished, readListing, writeListing } from './listing.ts';
-import { treeDamage } from './tree-reader.ts';
 import { type TreeEdit, type TreeShape, updateTree } from './tree-update.ts';
 import { TreeWriter } from './tree-writer.ts';
 
@@ -48,12 +48,6 @@ export async function updateListing(
   const writeAll = () => writeListing(merge(readListing(vault, previous.root), changes), writer, options);
   // The inventory of a sealed listing names its pieces: all of them would have to be known.
   if (vault.keyring.sealed || changes.length * FEW > previous.files) return writeAll();
-  // Most pieces are taken over unread. Those of the listing were just read, for the changes.
-  const damage = await treeDamage(vault, 'inventory', previous.inventory);
-  if (damage !== undefined) {
-    options.onDamage?.(damage);
-    return writeAll();
-  }
   // Tells which contents another writer has published meanwhile, in a form of its own.
   await writer.flush();
   const sum = { files: previous.files, bytes: previous.bytes };
@@ -84,10 +78,16 @@ export async function updateListing(
   const needs: TreeEdit[] = [...gone].map((key) => ({ key, line: undefined }));
   for (const [key, entry] of added) needs.push({ key, line: encodeInventoryEntry(entry) });
   needs.sort((a, b) => compareBytewise(a.key, b.key));
-  const inventoryTree = new TreeWriter('inventory', writer);
-  const inventory = await updateTree(vault, previous.inventory, INVENTORY, needs, inventoryTree);
-  await writer.flush();
-  return { root, inventory, ...sum };
+  try {
+    const inventoryTree = new TreeWriter('inventory', writer);
+    const inventory = await updateTree(vault, previous.inventory, INVENTORY, needs, inventoryTree);
+    await writer.flush();
+    return { root, inventory, ...sum };
+  } catch (error) {
+    if (!(error instanceof SkepError) || !['object-missing', 'object-damaged'].includes(error.code)) throw error;
+    options.onDamage?.(error.message);
+    return writeAll();
+  }
 }
 
 /** Takes out of `gone` what a file needs that is listed as before. */

@@ -75,7 +75,7 @@ async function markOne(vault: Vault, id: string, marked: Marked, seen: Set<strin
 function refused(damaged: { backup: string; why: string }[]): SkepError {
   const [first] = damaged as [{ backup: string; why: string }];
   const hint =
-    `Nothing was removed. Run \`skep verify ${first.backup}\` to see what it lacks; if it cannot be mended, ` +
+    `Nothing was removed. Run \`skep verify ${first.backup}\` to see what it lacks and how it is mended; if it cannot be, ` +
     `\`skep forget ${first.backup}\`, then prune again.`;
   const message = `what backup ${first.backup} needs cannot be told: ${first.why}`;
   return new SkepError('damage-found', message, { hint, context: { damaged } });

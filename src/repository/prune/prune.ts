@@ -4,6 +4,7 @@ import { acquireLease, clearDeadRuns, type ClearedRuns, type Lease, type LeaseOw
 import { listBackupIds } from '../manifests.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import { dropBallast, makeBallast, type BallastState } from './ballast.ts';
+import { completeBackups } from './complete-backups.ts';
 import { waitForOthers, type WaitOptions } from './blockers.ts';
 import { findDoomed, type Doomed } from './doomed.ts';
 import { mark } from './mark.ts';
@@ -71,6 +72,7 @@ async function pruneNow(vault: Vault, options: PruneOptions): Promise<PruneRepor
     await former.release();
   };
   try {
+    await completeBackups(vault);
     const judge = options.judgeStaleMs === undefined ? {} : { staleMs: options.judgeStaleMs };
     const cleared = await clearDeadRuns(backend, { by, own: lease.id, ...judge });
     for (;;) {

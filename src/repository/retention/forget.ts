@@ -1,6 +1,6 @@
 import { SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
-import { manifestCopyKey, manifestKey } from '../format/names.ts';
+import { manifestCopyKey, manifestKey, publishedKey } from '../format/names.ts';
 import { acquireLease, listLeases, type LeaseInfo, type LeaseOwner } from '../lease/index.ts';
 import { listBackups } from '../manifests.ts';
 import type { Vault } from '../sealing/keyring.ts';
@@ -49,7 +49,8 @@ export async function forget(vault: Vault, options: ForgetOptions): Promise<Forg
     const report = await plan(vault, options, lease.id);
     for (const id of report.forgotten) {
       await lease.assertHeld();
-      // The copy first: a copy without a manifest would look like damage.
+      // In this order: what is left when this ends half-way is a backup, or a manifest's lack is not taken for damage.
+      await backend.delete(publishedKey(id));
       await backend.delete(manifestCopyKey(id));
       await backend.delete(manifestKey(id));
       await backend.deletePrefix(`backups/${id}/`);

@@ -7,6 +7,7 @@ import { inventoryKey, type InventoryEntry } from '../format/inventory-entry.ts'
 import type { ObjectTable } from '../format/object-table.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import { entryId, type Findings } from './findings.ts';
+import { chooser } from './subset.ts';
 import type { VerifyOptions, VerifyProgress } from './report.ts';
 
 const BATCH = 1024;
@@ -14,22 +15,28 @@ const BATCH = 1024;
 const SMALL = 256 << 10;
 const PARALLEL = 2;
 
-/** Size of every object, and every byte of it at level data. Returns what was looked at. */
+/** Size of every object, and every byte of those that are chosen at level data. Returns what was looked at, and read. */
 export async function checkObjects(
   vault: Vault,
   table: ObjectTable,
   findings: Findings,
   options: VerifyOptions,
-): Promise<{ objects: number; bytes: number }> {
-  const present = await checkPresence(vault, table, findings, options.signal);
-  if (options.level === 'data') await checkData(vault, table, findings, options, present.good);
-  return { objects: present.objects, bytes: present.bytes };
+): Promise<{ objects: number; bytes: number; read: { objects: number; bytes: number } }> {
+  const chooses = options.subset === undefined ? () => true : chooser(options.subset);
+  const { objects, bytes, good } = await checkPresence(vault, table, findings, chooses, options.signal);
+  if (options.level !== 'data') return { objects, bytes, read: { objects: 0, bytes: 0 } };
+  await checkData(vault, table, findings, options, { chooses, ...good });
+  return { objects, bytes, read: good };
 }
+
+/** Whether an object is one of those that are read. */
+type Chooses = (name: string) => boolean;
 
 async function checkPresence(
   vault: Vault,
   table: ObjectTable,
   findings: Findings,
+  chooses: Chooses,
   signal: AbortSignal | undefined,
 ): Promise<{ objects: number; bytes: number; good: { objects: number; bytes: number } }> {
   const seen = { objects: 0, bytes: 0, good: { objects: 0, bytes: 0 } };
@@ -44,6 +51,7 @@ async function checkPresence(
         addSizeFinding(findings, entry, size);
         continue;
       }
+      if (!chooses(entry.name)) continue;
       seen.good.objects++;
       seen.good.bytes += entry.storedSize;
     }
@@ -66,7 +74,7 @@ async function checkData(
   table: ObjectTable,
   findings: Findings,
   options: VerifyOptions,
-  total: { objects: number; bytes: number },
+  total: { chooses: Chooses; objects: number; bytes: number },
 ): Promise<void> {
   const progress: VerifyProgress = { objects: 0, objectsTotal: total.objects, bytes: 0, bytesTotal: total.bytes };
   const known = findings.ofEntries();
@@ -75,7 +83,7 @@ async function checkData(
     // A generator is shared by the workers: each takes the next object.
     for (let next = entries.next(); next.done !== true; next = entries.next()) {
       throwIfCancelled(options.signal);
-      if (known.has(entryId(next.value))) continue;
+      if (known.has(entryId(next.value)) || !total.chooses(next.value.name)) continue;
       await checkBytes(vault, next.value, findings, (bytes) => {
         progress.bytes += bytes;
         options.onProgress?.({ ...progress });

@@ -10,11 +10,11 @@ import {
 } from '../format/inventory-entry.ts';
 import { decodeListingEntry, type ListingEntry } from '../format/listing-entry.ts';
 import type { Manifest, ManifestPart } from '../format/manifest.ts';
-import { companionKey, manifestCopyKey, manifestKey } from '../format/names.ts';
+import { companionKey, manifestCopyKey, manifestKey, publishedKey } from '../format/names.ts';
 import { ObjectTable } from '../format/object-table.ts';
 import { readInventory, readListing } from '../listing/listing.ts';
 import { pieceNames } from '../listing/tree-reader.ts';
-import { manifestFinding, readManifest, tryGet } from '../manifests.ts';
+import { getOrEmpty, manifestFinding, readManifest } from '../manifests.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import { hashOf, hasRenewal } from './check-objects.ts';
 import { hit, type Findings, type Place } from './findings.ts';
@@ -54,15 +54,26 @@ async function checkManifest(vault: Vault, id: string, findings: Findings): Prom
   try {
     const { backend } = vault;
     const manifest = await readManifest(vault, id);
-    const [bytes, copy] = [await tryGet(backend, manifestKey(id)), await tryGet(backend, manifestCopyKey(id))];
-    if (bytes !== undefined && copy !== undefined && !bytes.equals(copy)) {
+    const [bytes, copy] = [await getOrEmpty(backend, manifestKey(id)), await getOrEmpty(backend, manifestCopyKey(id))];
+    const key = manifestCopyKey(id);
+    const [noted] = await backend.sizes([publishedKey(id)]);
+    // Without the note its publishing, or its forgetting, ended half-way.
+    if (bytes !== undefined && copy === undefined && noted !== undefined) {
+      const message = `the copy of the manifest of ${id} is missing`;
+      const hint = 'The next `skep prune --yes` writes it.';
+      findings.add({ kind: 'manifest-copy-missing', key, message, hint }).backups.push(id);
+    } else if (bytes !== undefined && copy !== undefined && !bytes.equals(copy)) {
       const message = `the copy of the manifest of ${id} differs from the manifest`;
-      findings.add({ kind: 'manifest-copy-damaged', key: manifestCopyKey(id), message }).backups.push(id);
+      const hint = `The manifest is whole: in the repository run \`cp -f ${manifestKey(id)} ${key}\`.`;
+      findings.add({ kind: 'manifest-copy-damaged', key, message, hint }).backups.push(id);
     }
     return manifest;
   } catch (error) {
+    // It was forgotten since it was listed.
+    if (error instanceof SkepError && error.code === 'backup-unknown') return undefined;
     if (!(error instanceof SkepError) || error.code !== 'manifest-damaged') throw error;
-    const finding = { kind: manifestFinding(error), key: manifestKey(id), message: error.message };
+    const { message, hint } = error;
+    const finding = { kind: manifestFinding(error), key: manifestKey(id), message, ...(hint ? { hint } : {}) };
     findings.add(finding).backups.push(id);
     return undefined;
   }
@@ -72,7 +83,7 @@ async function checkManifest(vault: Vault, id: string, findings: Findings): Prom
 async function checkCompanions(backend: Backend, { id, leave }: Manifest, findings: Findings): Promise<void> {
   for (const { file, sha256 } of leave) {
     const key = companionKey(id, file);
-    const bytes = await tryGet(backend, key);
+    const bytes = await getOrEmpty(backend, key);
     if (bytes !== undefined && hash('sha256', bytes) === sha256) continue;
     const missing = bytes === undefined;
     const message = missing ? 'the file is not there' : 'its hash is not the one that the manifest has';
@@ -136,8 +147,9 @@ class PartWalkers {
         if (found === expected || (await hasRenewal(this.#vault, piece, (f) => f.storedSha256 === found))) continue;
         findings.add({ kind: 'listing-damaged', ...at, message: `the stored bytes have the hash ${found}` });
       } catch (error) {
-        if (!(error instanceof SkepError) || error.code !== 'object-missing') throw error;
-        findings.add({ kind: 'listing-missing', ...at, message: 'the piece is not there' });
+        if (!(error instanceof SkepError) || !['object-missing', 'object-damaged'].includes(error.code)) throw error;
+        const kind = error.code === 'object-missing' ? 'listing-missing' : 'listing-damaged';
+        findings.add({ kind, ...at, message: error.message });
       }
     }
   }

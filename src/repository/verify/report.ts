@@ -1,3 +1,6 @@
+import type { LeaseOwner } from '../lease/index.ts';
+import type { Subset } from './subset.ts';
+
 /** structure: manifests, listings, inventories; presence: and every object's size; data: and every stored byte. */
 export type VerifyLevel = 'structure' | 'presence' | 'data';
 
@@ -6,6 +9,7 @@ export type FindingKind =
   | 'manifest-torn'
   | 'manifest-unsupported'
   | 'manifest-forged'
+  | 'manifest-copy-missing'
   | 'manifest-copy-damaged'
   | 'companion-missing'
   | 'companion-damaged'
@@ -40,6 +44,8 @@ export interface Finding {
   expected?: string;
   /** What was seen, for people. */
   message: string;
+  /** What mends it, where that is known. */
+  hint?: string;
   /** Ids of the backups that this hits, newest first. */
   backups: string[];
   hits: FindingHit[];
@@ -56,6 +62,10 @@ export interface VerifyOptions {
   level: VerifyLevel;
   /** All backups when absent; an unknown id is `backup-unknown`. */
   ids?: string[];
+  /** At level data: only these objects are read; everything else is as without it. */
+  subset?: Subset;
+  /** Whose lease keeps what is read from a prune and a forget; none is taken when absent. */
+  owner?: LeaseOwner;
   signal?: AbortSignal;
   onProgress?: (progress: VerifyProgress) => void;
 }
@@ -69,6 +79,8 @@ export interface VerifyReport {
   backups: string[];
   objects: number;
   bytes: number;
+  /** At level data: objects of which every stored byte was read, and these bytes. */
+  read: { objects: number; bytes: number };
   findings: Finding[];
   /** What kept this verify from doing more than looking. */
   notes: string[];

@@ -5,6 +5,7 @@ import { inventoryEntryOf } from '../format/inventory-entry.ts';
 import { ObjectTable } from '../format/object-table.ts';
 import { readInventory, readListing } from '../listing/listing.ts';
 import { listBackupIds } from '../manifests.ts';
+import { holdBackups } from './hold-backups.ts';
 import { noteFindings } from './note-findings.ts';
 import { checkObjects } from './check-objects.ts';
 import { checkStructure, type CheckedPart } from './check-structure.ts';
@@ -14,13 +15,26 @@ import type { Finding, VerifyOptions, VerifyReport } from './report.ts';
 
 /** See `Repository.verify`. Throws only when it cannot do its work; damage is in the report. */
 export async function verify(vault: Vault, options: VerifyOptions): Promise<VerifyReport> {
+  const backups = await chooseBackups(vault.backend, options.ids);
+  const held = await holdBackups(vault.backend, backups, options.owner);
+  try {
+    const report = await verifyBackups(vault, backups, options);
+    return { ...report, notes: [...(await held.notes()), ...report.notes] };
+  } finally {
+    await held.release();
+  }
+}
+
+async function verifyBackups(vault: Vault, backups: string[], options: VerifyOptions): Promise<VerifyReport> {
   const { backend, keyring } = vault;
-  const backups = await chooseBackups(backend, options.ids);
   const findings = new Findings();
   const objects = new ObjectTable();
   const parts = await checkStructure(vault, backups, objects, findings, options.signal);
+  const nothing = { objects: 0, bytes: 0 };
   const seen =
-    options.level === 'structure' ? { objects: 0, bytes: 0 } : await checkObjects(vault, objects, findings, options);
+    options.level === 'structure'
+      ? { ...nothing, read: nothing }
+      : await checkObjects(vault, objects, findings, options);
   const notes = await noteFindings(backend, findings.all());
   const damaged = findings.ofEntries();
   if (damaged.size > 0) for (const part of parts) await addHits(vault, part, damaged, options.signal);

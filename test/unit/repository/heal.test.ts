@@ -18,7 +18,7 @@ import {
 import { initOnBackend, openOnBackend } from '../../../src/repository/repository.ts';
 import { fileEntry } from '../../../src/repository/format/listing-entry.ts';
 import { CLUSTER, collect, nextBackupId, publishPart, temporaryFolder } from './support/repository.ts';
-import { fastFolder, pruneOn } from './support/races.ts';
+import { dropManifest, fastFolder, pruneOn } from './support/races.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -201,7 +201,7 @@ describe.each(Object.keys(SCENES))('on %s', (name) => {
     await backUp(scene);
     await flip(scene.backend, await objectOf(scene, old, 'noise'));
     await scene.closed.verify({ level: 'data' });
-    for (const { id } of await scene.closed.list()) await scene.backend.deletePrefix(`backups/${id}/`);
+    for (const { id } of await scene.closed.list()) await dropManifest(scene.backend, id);
     await pruneOn(scene.backend);
     expect(await keysBelow(scene.backend, 'objects/')).toEqual([]);
     expect((await keysBelow(scene.backend, 'damaged/')).filter((key) => key.split('/').length > 2)).toEqual([]);

@@ -4,10 +4,12 @@ import type { MemoryBackend } from '../../../src/repository/backend/memory-backe
 import { objectKey, pieceKey } from '../../../src/repository/format/names.ts';
 import { encodePiece, compressPiece, pieceHash } from '../../../src/repository/format/piece.ts';
 import type { Manifest, Repository, VerifyLevel, VerifyReport } from '../../../src/repository/index.ts';
+import { chooser, parseSubset } from '../../../src/repository/verify/subset.ts';
 import { backUp, memoryRepository, nextBackupId, publishPart } from './support/repository.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
+const OWNER = { run: 'r', host: 'h', pid: 1 };
 const LEVELS: VerifyLevel[] = ['structure', 'presence', 'data'];
 
 function keyOf(content: string): string {
@@ -247,5 +249,147 @@ describe('damage to a manifest', () => {
     const report = await expectFrom(repo, 'structure', [`manifest-copy-damaged backups/${old.id}/manifest.copy.json`]);
     expect(report.findings[0]?.backups).toEqual([old.id]);
     expect((await repo.readManifest(old.id)).id).toBe(old.id);
+  });
+
+  test('one that is lost with its copy is found, and what it needs is kept until it is forgotten', async () => {
+    const { repo, backend, old, young } = await scene();
+    for (const file of ['manifest.json', 'manifest.copy.json', 'RESTORE.md', 'restore.sh']) {
+      backend.contents.delete(`backups/${old.id}/${file}`);
+    }
+    const report = await expectFrom(repo, 'structure', [`manifest-missing ${key(old.id)}`]);
+    expect(report.findings[0]).toMatchObject({
+      backups: [old.id],
+      hint: expect.stringContaining('skep forget') as string,
+    });
+    expect(await repo.list()).toMatchObject([
+      { id: young.id, state: 'complete' },
+      { id: old.id, state: 'damaged', finding: 'manifest-missing' },
+    ]);
+    for (const dryRun of [true, false]) {
+      await expect(repo.prune({ owner: OWNER, dryRun })).rejects.toMatchObject({
+        code: 'damage-found',
+        hint: expect.stringContaining(`skep forget ${old.id}`) as string,
+      });
+    }
+    expect(backend.contents.has(keyOf('only old'))).toBe(true);
+    expect((await repo.forget({ owner: OWNER, ids: [old.id], minimum: 1 })).forgotten).toEqual([old.id]);
+    expect((await repo.verify({ level: 'data' })).ok).toBe(true);
+    expect((await repo.prune({ owner: OWNER })).objects).toBe(2);
+    expect((await repo.verify({ level: 'data' })).ok).toBe(true);
+  });
+
+  test('a forget that ends at any step leaves no damage', async () => {
+    const { repo, backend, old } = await scene();
+    const remove = backend.delete.bind(backend);
+    const { SkepError } = await import('../../../src/errors.ts');
+    for (let steps = 0; ; steps++) {
+      let left = steps;
+      backend.delete = async (k) => {
+        if (!k.startsWith('leases/') && left-- <= 0) throw new SkepError('repository-failed', 'gone away');
+        return remove(k);
+      };
+      const ended = await repo.forget({ owner: OWNER, ids: [old.id], minimum: 1 }).catch((error: unknown) => error);
+      backend.delete = remove;
+      if (!(ended instanceof Error)) break;
+      expect((await repo.verify({ level: 'data' })).findings).toEqual([]);
+      if ((await repo.list()).length === 1) break;
+    }
+    expect((await repo.list()).map(({ id }) => id)).not.toContain(old.id);
+  });
+
+  test('a missing copy is found, and written by the next prune', async () => {
+    const { repo, backend, old } = await scene();
+    backend.contents.delete(`backups/${old.id}/manifest.copy.json`);
+    const report = await expectFrom(repo, 'structure', [`manifest-copy-missing backups/${old.id}/manifest.copy.json`]);
+    expect(report.findings[0]?.hint).toContain('skep prune');
+    // A repository of an older version has no such notes.
+    backend.contents.delete(`published/${old.id}`);
+    await repo.prune({ owner: OWNER });
+    expect((await repo.verify({ level: 'data' })).ok).toBe(true);
+    expect(backend.contents.has(`published/${old.id}`)).toBe(true);
+  });
+
+  test('a finding tells that the copy can take its place', async () => {
+    const { repo, backend, old } = await scene();
+    backend.contents.set(key(old.id), Buffer.from('x'));
+    expect((await repo.verify({ level: 'structure' })).findings[0]?.hint).toContain('cp -f');
+  });
+});
+
+describe('beside others', () => {
+  test('it holds its backups while it reads, and no longer', async () => {
+    const { repo, backend, old, young } = await scene();
+    const names = backend.get.bind(backend);
+    let during: Awaited<ReturnType<Repository['leases']>> | undefined;
+    let refused: unknown;
+    backend.get = async (key, range) => {
+      if (key.startsWith('objects/') && during === undefined) {
+        during = await repo.leases();
+        refused = await repo.forget({ owner: OWNER, ids: [old.id], minimum: 1 }).catch((error: unknown) => error);
+      }
+      return names(key, range);
+    };
+    const report = await repo.verify({ level: 'data', owner: OWNER });
+    expect(report).toMatchObject({ ok: true, notes: [] });
+    expect(during).toMatchObject([{ kind: 'read', backups: [young.id, old.id] }]);
+    expect(refused).toMatchObject({ code: 'locked' });
+    expect(await repo.leases()).toEqual([]);
+  });
+
+  test('it works where it may not write, and says so', async () => {
+    const { repo, backend } = await scene();
+    const { SkepError } = await import('../../../src/errors.ts');
+    backend.put = async () => {
+      throw new SkepError('repository-failed', 'cannot write: EROFS');
+    };
+    const report = await repo.verify({ level: 'data', owner: OWNER });
+    expect(report.ok).toBe(true);
+    expect(report.notes).toEqual([expect.stringContaining('EROFS')]);
+  });
+
+  test('it says when its lease was taken away', async () => {
+    const { repo, backend } = await scene();
+    const get = backend.get.bind(backend);
+    backend.get = async (key, range) => {
+      for (const k of backend.contents.keys()) if (k.startsWith('leases/')) backend.contents.delete(k);
+      return get(key, range);
+    };
+    expect((await repo.verify({ level: 'data', owner: OWNER })).notes).toEqual([
+      expect.stringContaining('verify again'),
+    ]);
+  });
+});
+
+describe('a subset', () => {
+  const names = Array.from({ length: 2000 }, (_, i) => createHash('sha256').update(String(i)).digest('hex'));
+
+  test.each([1, 2, 7, 31])('of %i parts each object is in exactly one', (of) => {
+    const parts = Array.from({ length: of }, (_, i) => names.filter(chooser({ part: i + 1, of })));
+    expect(parts.flat().sort()).toEqual([...names].sort());
+    for (const part of parts) expect(part.length).toBeGreaterThan(2000 / of / 2);
+  });
+
+  test('by chance is about that share, and another one each time', () => {
+    const [a, b] = ['one', 'two'].map((salt) => names.filter(chooser({ percent: 5 }, salt)));
+    for (const part of [a, b]) expect(Math.abs(part!.length - 100)).toBeLessThan(40);
+    expect(a).not.toEqual(b);
+    expect(names.filter(chooser({ percent: 100 }))).toHaveLength(2000);
+  });
+
+  test.each(['0/3', '4/3', '1', '0%', '101%', '-1/2', '1/2x', 'x', ''])('%s is refused', (text) => {
+    expect(() => parseSubset(text)).toThrow(expect.objectContaining({ code: 'usage' }));
+  });
+
+  test('is what is read; structure and presence are of all', async () => {
+    const { repo, backend } = await memoryRepository();
+    await backUp(repo, Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`f${i}`, `content ${i}`])));
+    (backend.contents.get(keyOf('content 7')) as Buffer)[3]! ^= 1;
+    backend.contents.delete(keyOf('content 8'));
+    const reports = [];
+    for (const part of [1, 2, 3]) reports.push(await repo.verify({ level: 'data', subset: parseSubset(`${part}/3`) }));
+    expect(reports.map((r) => r.objects)).toEqual([60, 60, 60]);
+    expect(reports.reduce((sum, r) => sum + r.read.objects, 0)).toBe(59);
+    expect(reports.filter((r) => kinds(r).includes(`hash-mismatch ${keyOf('content 7')}`))).toHaveLength(1);
+    expect(reports.filter((r) => kinds(r).includes(`object-missing ${keyOf('content 8')}`))).toHaveLength(3);
   });
 });

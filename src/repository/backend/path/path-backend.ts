@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { appendFile, open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { SkepError } from '../../../errors.ts';
 import type { Backend, Batch, ByteRange, StoredKey } from '../backend.ts';
 import { errnoCode, repositoryFsError } from './fs-error.ts';
 import { clearOldWrites } from './leftovers.ts';
@@ -14,6 +15,8 @@ import { PUBLISHED_MODE } from './staged-file.ts';
 import { makeFolderDurable, syncFolder } from './sync.ts';
 
 const READ_CHUNK = 1 << 20;
+/** Without O_NONBLOCK a named pipe would hold up the whole process. */
+const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK;
 /** Up to this size one synchronous read is cheaper than the thread pool. */
 const SMALL = 256 << 10;
 
@@ -58,9 +61,11 @@ export class PathBackend implements Backend {
   async get(key: string, range?: ByteRange): Promise<Buffer> {
     let fd: number | undefined;
     try {
-      fd = fs.openSync(this.#path(key), 'r');
+      fd = fs.openSync(this.#path(key), READ_FLAGS);
+      const stat = fs.fstatSync(fd);
+      if (!stat.isFile()) throw notAFile(key);
       const start = range?.start ?? 0;
-      const end = Math.min(range?.end ?? Infinity, fs.fstatSync(fd).size);
+      const end = Math.min(range?.end ?? Infinity, stat.size);
       const bytes = Buffer.allocUnsafe(Math.max(0, end - start));
       if (bytes.length <= SMALL) return bytes.subarray(0, readFullySync(fd, bytes, start));
       return bytes.subarray(0, await readFully(fd, bytes, start));
@@ -73,7 +78,11 @@ export class PathBackend implements Backend {
 
   async read(key: string, range?: ByteRange): Promise<Readable> {
     try {
-      const handle = await open(this.#path(key), 'r');
+      const handle = await open(this.#path(key), READ_FLAGS);
+      if (!(await handle.stat()).isFile()) {
+        await handle.close();
+        throw notAFile(key);
+      }
       const bounds = range === undefined ? {} : { start: range.start, end: range.end - 1 };
       const stream = handle.createReadStream({ highWaterMark: READ_CHUNK, ...bounds });
       const destroy = stream._destroy.bind(stream);
@@ -175,6 +184,10 @@ export class PathBackend implements Backend {
   #path(key: string): string {
     return join(this.location, key);
   }
+}
+
+function notAFile(key: string): SkepError {
+  return new SkepError('object-damaged', `${key} is not a regular file`, { context: { key } });
 }
 
 async function writeDurable(path: string, bytes: Uint8Array): Promise<void> {

@@ -8,7 +8,7 @@ import { MemoryBackend } from '../../../../src/repository/backend/memory-backend
 import { PathBackend } from '../../../../src/repository/backend/path/path-backend.ts';
 import type { Lease, Manifest, Repository } from '../../../../src/repository/index.ts';
 import { acquireLease } from '../../../../src/repository/lease/index.ts';
-import { manifestCopyKey, manifestKey } from '../../../../src/repository/format/names.ts';
+import { manifestCopyKey, manifestKey, publishedKey } from '../../../../src/repository/format/names.ts';
 import { prune, type PruneOptions } from '../../../../src/repository/prune/prune.ts';
 import { UNSEALED } from '../../../../src/repository/sealing/keyring.ts';
 import { initOnBackend, openOnBackend } from '../../../../src/repository/repository.ts';
@@ -106,8 +106,7 @@ export class Writer {
 
 /** As `forget` does it. */
 export async function dropManifest(backend: Backend, id: string): Promise<void> {
-  await backend.delete(manifestCopyKey(id));
-  await backend.delete(manifestKey(id));
+  for (const key of [publishedKey(id), manifestCopyKey(id), manifestKey(id)]) await backend.delete(key);
 }
 
 export function pruneOn(backend: Backend, options: Partial<PruneOptions> = {}) {

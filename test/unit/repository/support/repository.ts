@@ -52,18 +52,26 @@ export async function backUp(
   return publishPart(repo, id, { node, store: 'files', ...ref, newBytes: writer.totals.newBytes });
 }
 
-export function publishPart(repo: Repository, id: string, part: Manifest['parts'][number]): Promise<Manifest> {
+export function publishPart(
+  repo: Repository,
+  id: string,
+  part: Manifest['parts'][number],
+  options: Parameters<Repository['publish']>[1] = {},
+): Promise<Manifest> {
   const at = new Date(Date.UTC(2026, 0, 1)).toISOString();
   const parts = [part];
-  return repo.publish({
-    id,
-    startedAt: at,
-    finishedAt: at,
-    consistency: 'cut',
-    cutMicros: '1767225600000001',
-    parts,
-    details: {},
-  });
+  return repo.publish(
+    {
+      id,
+      startedAt: at,
+      finishedAt: at,
+      consistency: 'cut',
+      cutMicros: '1767225600000001',
+      parts,
+      details: {},
+    },
+    options,
+  );
 }
 
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
