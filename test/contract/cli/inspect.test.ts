@@ -199,6 +199,69 @@ describe('verify', () => {
     expect(stderr).toContain('[damage-found]');
   });
 
+  test('names damage that the next backup makes whole, as the hint says', async () => {
+    const folder = await temporaryFolder();
+    const built = await buildRepository(folder);
+    const stores = { files: { 'attachment/a': 'a content' } };
+    await built.backUp(stores);
+    const run = (...args: string[]) => skep(['verify', ...args, '--config', built.config, '--json']);
+    const hash = hashOf('a content');
+    const object = join(built.location, 'objects', hash.slice(0, 2), hash);
+    await rm(object);
+    await writeFile(object, 'A content');
+    expect(findingsOf(await run('--level', 'data'))).toMatchObject([{ kind: 'hash-mismatch' }]);
+    await built.backUp(stores);
+    const ran = await run('--level', 'data');
+    expect(ran.exitCode).toBe(0);
+    expect(ran.events.find((e) => e.type === 'result')).toMatchObject({ ok: true, findings: [], notes: [] });
+    expect(await readdir(join(built.location, 'leases'))).toEqual([]);
+  });
+
+  test('reads parts that together are everything, once', async () => {
+    const c = await copy();
+    const text = 'shared';
+    await rm(c.object(text));
+    await writeFile(c.object(text), 'Shared');
+    const all = await Promise.all(['1/2', '2/2'].map((part) => c.run('verify', '--level', 'data', '--subset', part)));
+    expect(all.map((ran) => ran.exitCode).sort()).toEqual([0, 4]);
+    const reports = all.map((ran) => ran.events.find((e) => e.type === 'result') as unknown as VerifyReport);
+    expect(reports.map((r) => r.objects)).toEqual([3, 3]);
+    expect(reports.reduce((sum, r) => sum + r.read.objects, 0)).toBe(3);
+    const whole = await c.text('verify', '--level', 'data', '--subset', '100%');
+    expect(whole.stdout).toContain('(read: 3 objects');
+  });
+
+  test('refuses a subset that is none, and one of nothing', async () => {
+    const c = await copy();
+    const lines = [
+      ['--level', 'data', '--subset', '3/2'],
+      ['--subset', '1/2'],
+    ];
+    for (const args of lines) {
+      const ran = await c.run('verify', ...args);
+      expect(ran.exitCode).toBe(2);
+      expect(errorOf(ran)).toMatchObject({ code: 'usage', hint: expect.stringContaining('--') as string });
+    }
+  });
+
+  test('finds a backup whose manifests are both gone, and prune keeps what it needs', async () => {
+    const c = await copy();
+    await rm(join(c.location, 'backups', old.id), { recursive: true });
+    const [finding] = findingsOf(await c.run('verify', '--level', 'structure'));
+    expect(finding).toMatchObject({
+      kind: 'manifest-missing',
+      backups: [old.id],
+      hint: expect.stringContaining('forget'),
+    });
+    const pruned = await c.run('prune', '--yes');
+    expect(pruned.exitCode).toBe(4);
+    expect(errorOf(pruned)).toMatchObject({
+      code: 'damage-found',
+      hint: expect.stringContaining(`skep forget ${old.id}`),
+    });
+    expect((await readFile(c.object('only old'))).toString()).toBe('only old');
+  });
+
   test('finds an object that was cut, by its size alone', async () => {
     const c = await copy();
     await truncate(c.object('only young'), 4);
