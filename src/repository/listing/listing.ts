@@ -1,3 +1,4 @@
+import { SkepError } from '../../errors.ts';
 import { throwIfCancelled } from '../content/cancel.ts';
 import {
   decodeInventoryEntry,
@@ -64,8 +65,19 @@ export function asPublished(entry: FileEntry, writer: ObjectWriter): FileEntry {
 
 async function writeInventory(needed: ObjectTable, writer: ObjectWriter): Promise<string> {
   const tree = new TreeWriter('inventory', writer);
-  for (const entry of needed.sorted()) await tree.add(inventoryKey(entry), encodeInventoryEntry(entry));
+  let last: string | undefined;
+  for (const entry of needed.sorted()) {
+    const key = inventoryKey(entry);
+    if (key === last) throw twoForms(key);
+    await tree.add((last = key), encodeInventoryEntry(entry));
+  }
   return tree.finish();
+}
+
+/** A backup whose lease was taken away may see an object go that it reused, and store it anew. */
+function twoForms(key: string): SkepError {
+  const hint = 'Nothing was published; run `skep backup` again: it stores only what is missing.';
+  return new SkepError('repository-failed', `${key} was replaced while it was in use`, { hint, context: { key } });
 }
 
 /** Entries in order. Errors: `object-missing`, `object-damaged`. */

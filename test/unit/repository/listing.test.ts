@@ -5,7 +5,7 @@ import { SkepError } from '../../../src/errors.ts';
 import type { InventoryEntry } from '../../../src/repository/format/inventory-entry.ts';
 import { readInventory } from '../../../src/repository/listing/listing.ts';
 import { compareBytewise } from '../../../src/repository/format/order.ts';
-import type { FileEntry, ListingEntry, Repository } from '../../../src/repository/index.ts';
+import { type FileEntry, fileEntry, type ListingEntry, type Repository } from '../../../src/repository/index.ts';
 import { UNSEALED } from '../../../src/repository/sealing/keyring.ts';
 import { collect, memoryRepository, nextBackupId } from './support/repository.ts';
 
@@ -53,6 +53,15 @@ const listing = fc
   .map((entries) => (entries as ListingEntry[]).sort(byPath));
 
 describe('a listing', () => {
+  test('of a content that was replaced while it was in use is refused, and is no fault in skep', async () => {
+    const { repo } = await memoryRepository();
+    const writer = repo.objectWriter({ run: nextBackupId(), writer: 'n1', compression: 'auto' });
+    const first = fileEntry('a', await writer.putBytes(Buffer.from('it shrinks '.repeat(200))));
+    const second = { ...first, path: 'b', stored: { ...first.stored!, size: first.stored!.size + 1 } };
+    await expect(repo.writeListing([first, second], writer)).rejects.toMatchObject({ code: 'repository-failed' });
+    await writer.abort();
+  });
+
   test('comes back as it was written, whatever its entries', async () => {
     await fc.assert(
       fc.asyncProperty(listing, async (entries) => {

@@ -119,7 +119,9 @@ export class CrashModel {
   }
 
   /** `random` decides for `mixed`: numbers from 0 to 1. */
-  image(crash: Crash, random: () => number = Math.random): Image {
+  image(crash: Exclude<Crash, 'mixed'>): Image;
+  image(crash: Crash, random: () => number): Image;
+  image(crash: Crash, random = () => 0): Image {
     const image: Image = new Map();
     walk(this.#root, '');
     return image;

@@ -1,12 +1,16 @@
 /** Every state in which a crash may leave the disk while an operation runs, laid out and judged. */
+import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
+import { Random } from '../../../../lab/load/random.ts';
 import { copyPrepared, judge, prepare } from './crash-case.ts';
-import { type Crash, CRASHES, CrashModel, digestOf, type Image, layOut } from './crash-model.ts';
+import { CRASHES, CrashModel, digestOf, type Image, layOut } from './crash-model.ts';
 import { watchSteps } from './file-steps.ts';
 import { type Operation, repositoryIn } from './operations.ts';
 import { record, replay, type StepEvent } from './record.ts';
 import { nameOf } from './step-names.ts';
 import { removeFolder } from './torture-folder.ts';
+
+const SEED = process.env['SKEP_SEED'] ?? String(randomInt(1_000_000));
 
 export interface CrashResult {
   /** Steps of the operation. */
@@ -20,13 +24,16 @@ export interface CrashResult {
 export interface CrashOptions {
   /** Judges only every nth state. */
   every?: number;
-  random?: () => number;
+  /** Of what `mixed` keeps and loses. */
+  seed?: string;
   /** Changes the order of what was recorded: for negative controls. */
   tamper?: (events: StepEvent[]) => StepEvent[];
 }
 
 export async function crashEverywhere(folder: string, op: Operation, options: CrashOptions = {}): Promise<CrashResult> {
-  const { every = 1, random = Math.random, tamper = (events) => events } = options;
+  const { every = 1, seed = SEED, tamper = (events) => events } = options;
+  console.log(`${op.name}: seed ${seed}: run it again with SKEP_SEED=${seed}`);
+  const random = new Random(seed);
   const template = join(folder, 'template');
   await prepare(template, op);
   const recorded = join(folder, 'recorded');
@@ -34,7 +41,7 @@ export async function crashEverywhere(folder: string, op: Operation, options: Cr
   const { events, complaints } = await record(recorded, op);
   const seen = new Set<string>();
   let states = 0;
-  for (const { image, at, done } of imagesOf(repositoryIn(template), tamper(events), random)) {
+  for (const { image, at, done } of imagesOf(repositoryIn(template), tamper(events), () => random.next())) {
     const digest = `${done} ${digestOf(image)}`;
     if (seen.has(digest)) continue;
     seen.add(digest);
@@ -73,7 +80,7 @@ function halfDone(root: string, before: readonly StepEvent[], { step }: StepEven
   const model = new CrashModel(root);
   for (const event of before) replay(model, event);
   model.half(step);
-  return model.image('killed' satisfies Crash);
+  return model.image('killed');
 }
 
 async function judgeImage(

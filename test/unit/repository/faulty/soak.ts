@@ -1,13 +1,13 @@
 /**
  * `make soak FAULTS=100000`: that many random histories on faulty storages, up to the first that goes wrong. A line for every
- * 500, with the seed to go on from: `--seed N`. `--minutes N` ends it sooner.
+ * 250, with the seed to go on from: `--seed N`. `--minutes N` ends it sooner.
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { runHistories } from './support/run-histories.ts';
 import { beginVirtualTime } from './support/virtual-clock.ts';
 
-const GROUP = 500;
+const GROUP = 250;
 
 const { values } = parseArgs({
   options: {

@@ -133,6 +133,7 @@ async function prune(world: World, takeAway: boolean): Promise<void> {
 }
 
 async function copy(world: World, last: number): Promise<void> {
+  // Bytes that are sealed anew have the size of those before: a copy takes them for what the target has.
   if (world.keys.namingKey !== undefined) return;
   const [source, target] = world.places;
   const [from, to] = [await open(world, 0), await open(world, 1)];
