@@ -1,8 +1,9 @@
 import { createHash, hash } from 'node:crypto';
 import { zstdDecompressSync } from 'node:zlib';
 import { SkepError } from '../../errors.ts';
-import type { Backend, Batch } from '../backend/backend.ts';
+import type { Backend, Batch, Staged } from '../backend/backend.ts';
 import { throwIfCancelled } from '../content/cancel.ts';
+import { DamageNotes } from '../damage/notes.ts';
 import { MAX_PLAIN_PIECE } from '../format/piece.ts';
 import type { NeededKey } from '../needed-keys.ts';
 
@@ -38,6 +39,10 @@ export class StoredCopier {
   readonly #batch: Batch;
   readonly #signal: AbortSignal | undefined;
   readonly #onBytes: (bytes: number) => void;
+  /** Of the target. */
+  readonly #notes: DamageNotes;
+  /** Damaged in the target and staged anew. */
+  #renewed: string[] = [];
   #stagedKeys = 0;
   #stagedBytes = 0;
 
@@ -49,13 +54,15 @@ export class StoredCopier {
     this.#source = source;
     this.#target = target;
     this.#batch = target.openBatch(options.prefix);
+    this.#notes = new DamageNotes(target);
     this.#signal = options.signal;
     this.#onBytes = options.onBytes ?? (() => undefined);
   }
 
-  /** Distinct keys. One that the target holds with its size is not read. */
+  /** Distinct keys. One that the target holds with its size, and that was not found damaged there, is not read. */
   async copy(keys: readonly NeededKey[]): Promise<void> {
     const there = await this.#target.sizes(keys.map(({ key }) => key));
+    for (const [i, { key }] of keys.entries()) if (await this.#notes.has(key)) there[i] = undefined;
     const lacking: NeededKey[] = [];
     keys.forEach((needed, i) => {
       const { stored } = needed;
@@ -80,6 +87,7 @@ export class StoredCopier {
 
   async flush(): Promise<void> {
     await this.#batch.flush();
+    for (const key of this.#renewed.splice(0)) await this.#notes.clear(key);
     this.#stagedKeys = 0;
     this.#stagedBytes = 0;
   }
@@ -116,7 +124,7 @@ export class StoredCopier {
   async #bringSmall(needed: NeededKey): Promise<boolean> {
     const bytes = await this.#source.get(needed.key);
     if (!isRight(needed, bytes)) return false;
-    this.#batch.add(await this.#batch.stageBytes(bytes), needed.key, conflict(needed));
+    await this.#add(await this.#batch.stageBytes(bytes), needed);
     this.#onBytes(bytes.length);
     return true;
   }
@@ -141,8 +149,14 @@ export class StoredCopier {
       await staged.discard();
       throw error;
     }
-    this.#batch.add(staged, key, conflict(needed));
+    await this.#add(staged, needed);
     return true;
+  }
+
+  async #add(staged: Staged, needed: NeededKey): Promise<void> {
+    const renews = await this.#notes.has(needed.key);
+    if (renews) this.#renewed.push(needed.key);
+    this.#batch.add(staged, needed.key, renews ? 'renew' : conflict(needed));
   }
 
   #damaged(kind: CopyDamage['kind'], key: string, message: string): void {
