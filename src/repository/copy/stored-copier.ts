@@ -1,9 +1,10 @@
 import { createHash, hash } from 'node:crypto';
 import { zstdDecompressSync } from 'node:zlib';
 import { SkepError } from '../../errors.ts';
-import type { Backend, Batch } from '../backend/backend.ts';
+import type { Backend, Batch, Staged } from '../backend/backend.ts';
 import { checkKept } from '../check-kept.ts';
 import { throwIfCancelled } from '../content/cancel.ts';
+import { DamageNotes } from '../damage/notes.ts';
 import { MAX_PLAIN_PIECE } from '../format/piece.ts';
 import type { NeededKey } from '../needed-keys.ts';
 import { hashOf } from '../verify/check-objects.ts';
@@ -48,6 +49,10 @@ export class StoredCopier {
   readonly #known: KnownForms;
   /** What the next flush publishes and whose bytes its name does not tell. */
   #staged = new Map<string, NeededKey>();
+  /** Of the target. */
+  readonly #notes: DamageNotes;
+  /** Damaged in the target and staged anew. */
+  #renewed: string[] = [];
   #stagedKeys = 0;
   #stagedBytes = 0;
 
@@ -66,13 +71,15 @@ export class StoredCopier {
     this.#target = target;
     this.#batch = target.openBatch(options.prefix);
     this.#known = options.known;
+    this.#notes = new DamageNotes(target);
     this.#signal = options.signal;
     this.#onBytes = options.onBytes ?? (() => undefined);
   }
 
-  /** Distinct keys. One that the target holds as it is wanted is not read from the source. */
+  /** Distinct keys. One that the target holds as it is wanted, and that was not found damaged there, is not read from the source. */
   async copy(keys: readonly NeededKey[]): Promise<void> {
     const there = await this.#target.sizes(keys.map(({ key }) => key));
+    for (const [i, { key }] of keys.entries()) if (await this.#notes.has(key)) there[i] = undefined;
     const lacking: NeededKey[] = [];
     for (const [i, needed] of keys.entries()) {
       const { stored } = needed;
@@ -108,6 +115,7 @@ export class StoredCopier {
       const needed = staged.get(key);
       if (needed !== undefined && !(await this.#isSame(needed))) this.otherForms.push(key);
     }
+    for (const key of this.#renewed.splice(0)) await this.#notes.clear(key);
     this.#stagedKeys = 0;
     this.#stagedBytes = 0;
   }
@@ -151,7 +159,7 @@ export class StoredCopier {
   async #bringSmall(needed: NeededKey): Promise<boolean> {
     const bytes = await this.#source.get(needed.key);
     if (!isRight(needed, bytes)) return false;
-    this.#batch.add(await this.#batch.stageBytes(bytes), needed.key, conflict(needed));
+    await this.#add(await this.#batch.stageBytes(bytes), needed);
     if (needed.stored === undefined) this.#pieces.push({ key: needed.key, size: bytes.length });
     this.#onBytes(bytes.length);
     return true;
@@ -177,8 +185,14 @@ export class StoredCopier {
       await staged.discard();
       throw error;
     }
-    this.#batch.add(staged, key, conflict(needed));
+    await this.#add(staged, needed);
     return true;
+  }
+
+  async #add(staged: Staged, needed: NeededKey): Promise<void> {
+    const renews = await this.#notes.has(needed.key);
+    if (renews) this.#renewed.push(needed.key);
+    this.#batch.add(staged, needed.key, renews ? 'renew' : conflict(needed));
   }
 
   #damaged(kind: CopyDamage['kind'], key: string, message: string): void {

@@ -355,3 +355,17 @@ test('no content is laid out in plain between two repositories with other keys',
   }
   expect(await to.repo.verify({ level: 'data' })).toMatchObject({ ok: true });
 });
+
+test('what was found damaged in the target is brought again, and makes the copies there whole', async () => {
+  const { from, to, old } = await scene();
+  await copy(from, to, { ids: [old.id] });
+  const piece = [...to.backend.contents.keys()].find((key) => key === pieceKey(old.parts[0]!.inventory, 'zstd'))!;
+  for (const key of [keyOf('same'), piece]) to.backend.contents.get(key)![3]! ^= 1;
+  expect((await to.repo.verify({ level: 'data' })).findings.map(({ key }) => key).sort()).toEqual([
+    piece,
+    keyOf('same'),
+  ]);
+  await backUp(from.repo, { a: 'only old', b: 'same', zst: 'compressed '.repeat(500) }, 'auto');
+  await copy(from, to);
+  expect((await to.repo.verify({ level: 'data' })).findings).toEqual([]);
+});
