@@ -83,9 +83,10 @@ export class StoredCopier {
     const lacking: NeededKey[] = [];
     for (const [i, needed] of keys.entries()) {
       const { stored } = needed;
-      if (stored === undefined || there[i] === undefined) lacking.push(needed);
-      else if (tellsBytes(needed)) there[i] === stored.size ? this.#count(stored.size) : lacking.push(needed);
-      else if (there[i] === stored.size && (await this.#isSame(needed))) this.#count(stored.size);
+      const found = there[i];
+      const lacks = stored === undefined || found === undefined || (tellsBytes(needed) && found !== stored.size);
+      if (lacks) lacking.push(needed);
+      else if (tellsBytes(needed) || (found === stored.size && (await this.#isSame(needed)))) this.#count(stored.size);
       else this.otherForms.push(needed.key);
     }
     const sizes = await this.#source.sizes(lacking.map(({ key }) => key));

@@ -42,7 +42,10 @@ async function watchPath(): Promise<() => void> {
   const { nameOf } = await import('./step-names.ts');
   return () =>
     watchSteps(access.location, {
-      before: (found, half) => void before(found, nameOf(found), half),
+      before(found, half) {
+        before(found, nameOf(found), half);
+        return undefined;
+      },
       after,
     });
 }
