@@ -6,9 +6,11 @@ import type { Row } from './row.ts';
 import { commitlogFilter } from './rows/commitlog-filter.ts';
 import { fullVsCp, restoreVsCp, smallFilesVsCp } from './rows/files-vs-cp.ts';
 import { millionRerunVsFind } from './rows/million.ts';
+import { fullVsMedusa, rerunVsMedusa } from './rows/medusa.ts';
 import { fullVsRestic, rerunVsRestic } from './rows/restic.ts';
+import { s3VsRawPut } from './rows/s3.ts';
+import { sealedVsRaw } from './rows/sealed.ts';
 
-/** Those of Medusa, which need the lab's nodes, belong here too. */
 const BENCHES: Record<string, (o: RowOptions) => AsyncGenerator<Row>> = {
   commitlog_filter: commitlogFilter,
   full_vs_cp: fullVsCp,
@@ -17,6 +19,10 @@ const BENCHES: Record<string, (o: RowOptions) => AsyncGenerator<Row>> = {
   restore_vs_cp: restoreVsCp,
   full_vs_restic: fullVsRestic,
   rerun_vs_restic: rerunVsRestic,
+  full_vs_medusa: fullVsMedusa,
+  rerun_vs_medusa: rerunVsMedusa,
+  sealed_vs_raw: sealedVsRaw,
+  s3_vs_raw_put: s3VsRawPut,
 };
 
 const { named, ...options } = parseOptions();

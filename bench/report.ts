@@ -21,27 +21,41 @@ export async function keepRow(row: Row): Promise<void> {
 export async function writePage(): Promise<void> {
   const all = Object.values(await readResults());
   const machines = [...new Set(all.map((r) => r.machine))];
-  const lines = all.map((r) => {
-    const { bench, ratio, ours_s, peer_s, n, bar, at, machine: on, ...more } = r;
-    const verdict = bar === undefined ? '' : `${bar}${ratio <= bar ? '' : ' (missed)'}`;
-    const rest = Object.entries(more).map(([key, value]) => `${key} ${String(value)}`);
-    return `| \`${bench}\` | ${[ratio, verdict, ours_s, peer_s, n, rest.join(', '), at, machines.indexOf(on) + 1].join(' | ')} |`;
+  const rows = all.map(({ bench, ratio, ours_s, peer_s, n, bar, at, machine: on }) => {
+    const against = bar === undefined ? '' : `${bar}${ratio <= bar ? '' : ' (missed)'}`;
+    return `| \`${bench}\` | ${[ratio, against, ours_s, peer_s, n, at, machines.indexOf(on) + 1].join(' | ')} |`;
   });
   const page = [
     '# Benchmarks',
     '',
     'Written by `make bench` from its own results; not edited by hand. `ratio` is our time over that of the peer on the same data: both run',
-    'by turns, the times are medians of `n` runs, from the start of a process to its exit. `cpu_s` is the CPU time of all cores,',
-    '`load` the load average at the end: other work on the machine disturbs times, CPU times less so.',
+    'by turns, the times are medians of `n` runs, from the start of a process to its exit.',
     '',
     ...machines.map((m, i) => `Machine ${i + 1}: ${m}.  `),
     '',
-    '| row | ratio | bar | ours (s) | peer (s) | n | more | at (UTC) | machine |',
-    '|---|---|---|---|---|---|---|---|---|',
-    ...lines,
+    '| row | ratio | bar | ours (s) | peer (s) | n | at (UTC) | machine |',
+    '|---|---|---|---|---|---|---|---|',
+    ...rows,
+    '',
+    '## Settings, and what else was seen',
+    '',
+    '`cpu_s` is the CPU time of all cores, `load` the load average at the end: other work on the machine disturbs times, CPU times less so.',
+    '`caches warm`: all that is read was read just before. `rss_mb` and `written_mb` are the most memory that our process had and what it',
+    'gave the disk to write.',
+    '',
+    ...all.map((row) => `- \`${row.bench}\`: ${detailsOf(row)}`),
     '',
   ];
   await writeFile(PAGE, await format(page.join('\n'), { parser: 'markdown' }));
+}
+
+/** Columns of the table; the rest of a row is told below it. */
+const COLUMNS = new Set(['bench', 'ratio', 'ours_s', 'peer_s', 'n', 'bar', 'at', 'machine']);
+
+function detailsOf({ settings, ...row }: Results[string]): string {
+  const rest = Object.entries(row).filter(([key]) => !COLUMNS.has(key));
+  const numbers = rest.map(([key, value]) => `${key} ${String(value)}`).join(', ');
+  return settings === undefined ? numbers : `${String(settings)}. ${numbers}`;
 }
 
 async function readResults(): Promise<Results> {

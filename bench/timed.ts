@@ -9,14 +9,21 @@ export interface Timed {
   stdout: string;
 }
 
+/** What a process is given: `input` on its stdin, so that no list of processes shows it. */
+interface TimedOptions {
+  env?: Record<string, string>;
+  input?: string;
+}
+
 /** Runs a command to its end in a process of its own; from its start to its exit, start-up included. */
-export async function timed(argv: readonly string[], env: Record<string, string> = {}): Promise<Timed> {
+export async function timed(argv: readonly string[], { env = {}, input = '' }: TimedOptions = {}): Promise<Timed> {
   // bash's `time` also tells the CPU time of a child, which Node does not.
   const script = `TIMEFORMAT='%3R %3U %3S'; time "$@" 2>&3`;
   const child = spawn('bash', ['-c', script, 'bash', ...argv], {
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });
+  child.stdin.end(input);
   const read = (stream: NodeJS.ReadableStream | null) => {
     const text = { all: '' };
     stream?.setEncoding('utf8').on('data', (chunk: string) => (text.all += chunk));
@@ -29,14 +36,23 @@ export async function timed(argv: readonly string[], env: Record<string, string>
   return { seconds: real, cpuSeconds: user + system, stdout: stdout?.all ?? '' };
 }
 
-/** Runs `bench/product/<script>` under the project's Node with one JSON argument; it prints one JSON object. */
-export async function timedProduct<T>(script: string, input: unknown): Promise<Timed & { result: T }> {
+/** Runs `bench/product/<script>` under the project's Node with JSON on stdin; it prints one JSON object. */
+export async function timedProduct<T>(
+  script: string,
+  input: unknown,
+  env: Record<string, string> = {},
+): Promise<Timed & { result: T }> {
   const file = join(import.meta.dirname, 'product', script);
-  const ran = await timed([process.execPath, file, JSON.stringify(input)]);
+  const ran = await timed([process.execPath, file], { env, input: JSON.stringify(input) });
   return { ...ran, result: JSON.parse(ran.stdout) as T };
 }
 
+/** Reads every file below a folder, so that whoever reads it next finds it in the cache. */
+export async function warm(folder: string): Promise<void> {
+  await timedShell('find "$1" -type f -exec cat {} + >/dev/null', [folder]);
+}
+
 /** Runs a line of shell; `$1` and so on are the arguments. */
-export function timedShell(line: string, ...args: string[]): Promise<Timed> {
-  return timed(['bash', '-e', '-c', line, 'bash', ...args]);
+export function timedShell(line: string, args: readonly string[], env: Record<string, string> = {}): Promise<Timed> {
+  return timed(['bash', '-e', '-c', line, 'bash', ...args], { env });
 }

@@ -10,6 +10,10 @@ export interface CassandraSource {
   tag: string;
   tables: { id: string; name: string }[];
   commitlogDir: string;
+  /** What it takes to read the commit log; a log without mutations needs none of it. */
+  reader?: { schema: unknown; foreign: string[] };
+  /** How nodetool is run, where there is a running Cassandra: the snapshot is to be taken, and cleared. */
+  nodetool?: string[];
 }
 
 const TABLES = ['edgestore', 'graphindex', 'systemlog'];

@@ -19,7 +19,7 @@ export function openAgent(): {
 
 /** What the calling row gave. */
 export function input<T>(): T {
-  return JSON.parse(process.argv[2] as string) as T;
+  return JSON.parse(readFileSync(0, 'utf8')) as T;
 }
 
 /** One JSON object for the calling row, with the most memory that this process had and what it gave the disk to write. */

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
-import { newBackupId, openRepository, type RepositoryAccess } from '../../src/repository/index.ts';
+import { type Compression, newBackupId, openRepository, type RepositoryAccess } from '../../src/repository/index.ts';
 import { previousListing } from '../../src/run/previous-listing.ts';
+import { clearSnapshotArgs, snapshotArgs } from '../../src/drivers/cassandra/nodetool.ts';
 import type { CassandraSource } from '../data/node.ts';
 import { input, openAgent, print } from './agent.ts';
 
@@ -8,8 +9,9 @@ import { input, openAgent, print } from './agent.ts';
  * One backup of one node as `skep backup` takes it, without the waiting for the cut: lease, attachments pass 1, pins, the
  * snapshot's files, segments, attachments pass 2, publish. Agent and controller are one process here.
  */
-const { access, attachments, cassandra } = input<{
+const { access, compression, attachments, cassandra } = input<{
   access: RepositoryAccess;
+  compression?: Compression;
   attachments?: string;
   cassandra?: CassandraSource;
 }>();
@@ -20,7 +22,16 @@ const startedAt = new Date().toISOString();
 const lease = await repository.acquireLease('write', { run, host: hostname(), pid: process.pid });
 const agent = openAgent();
 const parts = [];
-const target = (store: string) => ({ repository: access, run, writer: `n1-${store}` });
+const target = (store: string) => ({
+  repository: access,
+  run,
+  writer: `n1-${store}`,
+  ...(compression ? { compression } : {}),
+});
+const tell = async (argv: string[]) => {
+  const { exitCode, stderr } = await agent.call('node.run', { argv, timeoutMs: 120_000 });
+  if (exitCode !== 0) throw new Error(`${argv.join(' ')} ended with ${exitCode}: ${stderr}`);
+};
 
 if (attachments !== undefined) {
   const previous = await previousListing(repository, 'n1', 'files');
@@ -32,13 +43,15 @@ if (attachments !== undefined) {
   });
 }
 if (cassandra !== undefined) {
-  const { commitlogDir, ...snapshot } = cassandra;
+  const { commitlogDir, reader, nodetool, ...snapshot } = cassandra;
   await agent.call('pin.start', { run, commitlogDir });
+  if (nodetool) await tell([...nodetool, ...snapshotArgs(snapshot.tag, snapshot.keyspace, 3_600_000)]);
   await agent.call('capture.cassandra', { target: target('cassandra'), ...snapshot });
   await agent.call('pin.freeze', { run });
-  const schema = { tables: [], columns: [] };
-  const rules = { T: String(Date.now() * 1000 + 1), schema, truncated: [], foreign: [] };
+  const { schema, foreign } = reader ?? { schema: { tables: [], columns: [] }, foreign: [] };
+  const rules = { T: String(Date.now() * 1000 + 1), schema, truncated: [], foreign };
   const { listing, newBytes } = await agent.call('capture.segments', { target: target('cassandra'), ...rules });
+  if (nodetool) await tell([...nodetool, ...clearSnapshotArgs(snapshot.tag, snapshot.keyspace)]);
   parts.push({ node: 'n1', store: 'cassandra', ...listing, newBytes });
 }
 if (attachments !== undefined) {

@@ -1,15 +1,16 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compare } from '../compare.ts';
 import { equalSizes, makeAttachments, mixedSizes } from '../data/attachments.ts';
 import { makeSnapshot } from '../data/node.ts';
 import type { RowOptions } from '../options.ts';
 import type { Row } from '../row.ts';
-import { timedProduct, timedShell } from '../timed.ts';
+import { timedProduct, timedShell, warm } from '../timed.ts';
 import { withFolder } from '../work-folder.ts';
-import { backUp, footprint, initRaw, type Source } from './product-runs.ts';
+import { backUp, type BenchRepository, footprint, initRaw, type Source } from './product-runs.ts';
 
 const CP = 'cp -r --reflink=never "$1" "$2" && sync';
+const SETTINGS = 'skep: unsealed, compression off, durable when it ends; peer: `cp -r --reflink=never`, then `sync`';
 
 /** The first backup of 2 GB, three quarters of it SSTables, over a copy of the same files. */
 export async function* fullVsCp(o: RowOptions): AsyncGenerator<Row> {
@@ -32,21 +33,21 @@ export async function* smallFilesVsCp(o: RowOptions): AsyncGenerator<Row> {
 export async function* restoreVsCp(o: RowOptions): AsyncGenerator<Row> {
   yield await withFolder(async (folder) => {
     const source = makeNode(join(folder, 'source'), o);
-    const access = await initRaw(folder, 'repository');
-    await backUp(access, source);
+    const repository = await initRaw(folder, 'repository');
+    await backUp(repository, source);
     const { tables } = source.cassandra;
     const [laidOut, copied] = [join(folder, 'restored'), join(folder, 'copied')];
     return compare({
       bench: 'restore_vs_cp',
       bar: 1.3,
       turns: o.turns,
-      ours: () => timedProduct<{ rss_mb: number }>('restore.ts', { access, to: laidOut, tables }),
-      peer: () => timedShell(CP, join(folder, 'source'), copied),
+      ours: () => timedProduct<{ rss_mb: number }>('restore.ts', { access: repository.access, to: laidOut, tables }),
+      peer: () => timedShell(CP, [join(folder, 'source'), copied]),
       between: async () => {
         await rm(laidOut, { recursive: true, force: true });
         await rm(copied, { recursive: true, force: true });
       },
-      more: (runs) => ({ caches: 'warm', rss_mb: Math.max(...runs.map((r) => r.result.rss_mb)) }),
+      more: (runs) => ({ settings: SETTINGS, caches: 'warm', rss_mb: Math.max(...runs.map((r) => r.result.rss_mb)) }),
     });
   });
 }
@@ -65,19 +66,16 @@ async function firstBackupVsCp(
   row: { bench: string; bar: number; turns: number },
 ): Promise<Row> {
   const copied = join(folder, 'copied');
-  let access = { location: join(folder, 'repository') };
+  let repository: BenchRepository;
   return compare({
     ...row,
-    ours: () => backUp(access, source),
-    peer: () => timedShell(CP, join(folder, 'source'), copied),
+    ours: () => backUp(repository, source),
+    peer: () => timedShell(CP, [join(folder, 'source'), copied]),
     between: async () => {
-      await rm(access.location, { recursive: true, force: true });
-      await rm(copied, { recursive: true, force: true });
-      await mkdir(access.location);
-      access = await initRaw(folder, 'repository');
-      // What was just written is in the cache, and stays there: both read a warm source.
-      await timedShell('find "$1" -type f -exec cat {} + >/dev/null', join(folder, 'source'));
+      for (const made of ['repository', 'copied']) await rm(join(folder, made), { recursive: true, force: true });
+      repository = await initRaw(folder, 'repository');
+      await warm(join(folder, 'source'));
     },
-    more: (runs) => ({ caches: 'warm', ...footprint(runs) }),
+    more: (runs) => ({ settings: SETTINGS, caches: 'warm', ...footprint(runs) }),
   });
 }

@@ -16,17 +16,18 @@ export async function* millionRerunVsFind(o: RowOptions): AsyncGenerator<Row> {
   yield await withFolder(async (folder) => {
     const attachments = join(folder, 'files');
     makeAttachments(attachments, equalSizes(Math.round(1_000_000 * o.scale), SIZE));
-    const access = await initRaw(folder, 'repository');
-    const first = await backUp(access, { attachments });
-    await timedShell(FIND, attachments);
+    const repository = await initRaw(folder, 'repository');
+    const first = await backUp(repository, { attachments });
+    await timedShell(FIND, [attachments]);
     return compare({
       bench: 'million_rerun_vs_find',
       bar: 2,
       turns: o.turns,
-      ours: () => backUp(access, { attachments }),
-      peer: () => timedShell(FIND, attachments),
+      ours: () => backUp(repository, { attachments }),
+      peer: () => timedShell(FIND, [attachments]),
       between: async () => void makeAttachments(attachments, equalSizes(NEW / 2, SIZE)),
       more: (runs) => ({
+        settings: 'peer: `find -printf` of path, size, time and inode',
         caches: 'warm',
         ...footprint(runs),
         files: runs.at(-1)?.result.files,

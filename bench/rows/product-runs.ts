@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { RepositoryAccess } from '../../src/repository/index.ts';
+import type { Compression, RepositoryAccess } from '../../src/repository/index.ts';
 import type { CassandraSource } from '../data/node.ts';
 import { timedProduct, type Timed } from '../timed.ts';
 
@@ -14,15 +14,25 @@ export interface Source {
   cassandra?: CassandraSource;
 }
 
-/** A new repository in a folder, unsealed, compression off. */
-export async function initRaw(folder: string, name: string): Promise<RepositoryAccess> {
-  const access = { location: join(folder, name) };
-  await timedProduct('init.ts', { access });
-  return access;
+/** A repository, and where the node's hints for it are kept: with the row's data, since they are of no use later. */
+export interface BenchRepository {
+  access: RepositoryAccess;
+  hints: string;
 }
 
-export function backUp(access: RepositoryAccess, source: Source): Promise<BackupRun> {
-  return timedProduct('backup.ts', { access, ...source });
+/** A new repository in a folder, unsealed. */
+export function initRaw(folder: string, name: string): Promise<BenchRepository> {
+  return init({ access: { location: join(folder, name) }, hints: join(folder, 'hints') });
+}
+
+export async function init(repository: BenchRepository): Promise<BenchRepository> {
+  await timedProduct('init.ts', { access: repository.access });
+  return repository;
+}
+
+/** One backup; `compression` is off when it is not given. */
+export function backUp(to: BenchRepository, source: Source, compression?: Compression): Promise<BackupRun> {
+  return timedProduct('backup.ts', { access: to.access, compression, ...source }, { XDG_CACHE_HOME: to.hints });
 }
 
 /** Peak memory and bytes written of the runs, the largest. */
