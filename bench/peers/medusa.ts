@@ -1,19 +1,14 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder } from '../../lab/ground/cache-folder.ts';
-import { makeOnce } from '../../lab/ground/make-once.ts';
-import { runTool } from '../../lab/ground/run-tool.ts';
+import { ensurePythonPackage } from '../../lab/ground/python-package.ts';
 import type { LabNode, LabRecord } from '../../lab/index.ts';
 import { timedShell, type Timed } from '../timed.ts';
 
 const VERSION = '0.31.0';
 
-/** cassandra-medusa with all that it needs, in a folder of its own in the cache; installed when it is not there. */
+/** The folder of cassandra-medusa; installed when it is not there. */
 export function ensureMedusa(): Promise<string> {
-  return makeOnce(join(cacheFolder(), 'peers', `cassandra-medusa-${VERSION}`), async (into) => {
-    const pip = ['pip3', '--disable-pip-version-check', 'install', '--quiet'];
-    await runTool([...pip, '--target', into, `cassandra-medusa==${VERSION}`]);
-  });
+  return ensurePythonPackage('cassandra-medusa', VERSION);
 }
 
 /** What the peer is, for the row. */

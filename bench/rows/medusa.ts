@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { compare } from '../compare.ts';
 import { withFilledNode } from '../data/lab-node.ts';
 import type { RowOptions } from '../options.ts';
-import { MEDUSA, medusaOn } from '../peers/medusa.ts';
+import { ensureMedusa, MEDUSA, medusaOn } from '../peers/medusa.ts';
 import type { Row } from '../row.ts';
 import { warm } from '../timed.ts';
 import { withFolder } from '../work-folder.ts';
@@ -18,6 +18,7 @@ const MORE = {
 
 /** The first backup of a Cassandra node with 2 GB over cassandra-medusa. */
 export async function* fullVsMedusa(o: RowOptions): AsyncGenerator<Row> {
+  await ensureMedusa();
   yield await withFolder((folder) =>
     withFilledNode(folder, 2e9 * o.scale, async ({ lab, node, source }) => {
       const medusa = await medusaOn(lab.record, node, folder);
@@ -41,6 +42,7 @@ export async function* fullVsMedusa(o: RowOptions): AsyncGenerator<Row> {
 
 /** A later backup of the same node, with 1 MB of new SSTables. */
 export async function* rerunVsMedusa(o: RowOptions): AsyncGenerator<Row> {
+  await ensureMedusa();
   yield await withFolder((folder) =>
     withFilledNode(folder, 2e9 * o.scale, async ({ lab, node, source, write }) => {
       const medusa = await medusaOn(lab.record, node, folder);
