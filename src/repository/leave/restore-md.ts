@@ -149,50 +149,71 @@ function elasticsearch(m: PlainManifest): string | undefined {
 (\`user = "elastic:…"\`, \`cacert = "…"\`), so that no list of processes shows them.
 
     url=https://localhost:9200 snapshots=/path/of/path.repo/skep-by-hand
-    es() { curl -fsS -K curl.conf -H 'content-type: application/json' -X "$1" "$url/$2" -d @-; echo; }
+    es() { curl -fsS -K curl.conf -H 'content-type: application/json' -X "$1" "$url/$2" --data-binary @-; echo; }
+    put_each() { while read -r call; do
+      printf '%s' "$call" | jq -c '.[1]' | es PUT "$(printf '%s' "$call" | jq -r '.[0]')"; done; }
 
 ${parts.map(({ node }) => `    restore lay-out ${m.id} ${node} elasticsearch "$snapshots"`).join('\n')}
     chown -R elasticsearch: "$snapshots"
-    jq -c '.search.policies | to_entries[] | ["_ilm/policy/" + (.key | @uri), {policy: .value}]' details.json >calls.json
+    jq -c '.search.policies | to_entries[] | ["_ilm/policy/" + (.key | @uri), {policy: .value}]' details.json | put_each
     jq -c '.search.templates | to_entries | sort_by(.key)[] | (.key | split(":")) as [$kind]
       | [({component: "_component_template/", index: "_index_template/"}[$kind] // "_template/")
-        + (.key | ltrimstr($kind + ":") | @uri), .value]' details.json >>calls.json
-    while read -r call; do
-      printf '%s' "$call" | jq -c '.[1]' | es PUT "$(printf '%s' "$call" | jq -r '.[0]')"
-    done <calls.json
+        + (.key | ltrimstr($kind + ":") | @uri), .value]' details.json | put_each
 
-Indices of the same names are deleted now. The answer to the last command must say \`"failed":0\`.
+Indices of the same names are deleted now. Those of the graph come back empty, with their shape: the graph fills them later, so
+that they tell what it holds at T and nothing else. Every answer must say \`"acknowledged":true\`.
 
     jq -r '(.search.indices + .search.audits)[].name | @uri' details.json | while read -r index; do
       es DELETE "$index?ignore_unavailable=true" </dev/null
     done
+    jq -c '.search.indices[] | [(.name | @uri), {mappings, aliases, settings: {index: (.settings | del(.uuid, .version,
+      .creation_date, .creation_date_string, .provided_name, .history, .resize, .blocks, .lifecycle,
+      .routing.allocation.initial_recovery))}}]' details.json | put_each
+
+The audit log, where TheHive keeps it in Elasticsearch, comes out of the snapshot. The answer must say \`"failed":0\`.
+
     jq -n --arg location "$snapshots" '{type: "fs", settings: {location: $location, readonly: true}}' | es PUT _snapshot/skep-by-hand
-    jq -c '{indices: [(.search.indices + .search.audits)[].name] | join(","), include_global_state: false, feature_states: ["none"],
-      include_aliases: true, ignore_index_settings: ["index.lifecycle.*"]}' details.json |
-      es POST "_snapshot/skep-by-hand/$(jq -r .search.snapshot details.json)/_restore?wait_for_completion=true"
+    jq -c 'select(.search.audits != []) | {indices: [.search.audits[].name] | join(","), include_global_state: false,
+      feature_states: ["none"], include_aliases: true, ignore_index_settings: ["index.lifecycle.*"]}' details.json >audits.json
+    [ ! -s audits.json ] ||
+      es POST "_snapshot/skep-by-hand/$(jq -r .search.snapshot details.json)/_restore?wait_for_completion=true" <audits.json
 `;
 }
 
 function audits(m: PlainManifest): string | undefined {
-  if (m.cutMicros === undefined) return undefined;
-  return `Audit entries after T, where TheHive keeps its audit log in Elasticsearch
+  if (m.cutMicros === undefined || !m.parts.some((p) => p.store === 'elasticsearch')) return undefined;
+  return `Audit entries after T
 
-They are deleted by the field that holds their time; then lifecycle management gets its indices back.
+They are kept in audits-after.json and deleted, by the field that holds their time, until the last answer for an index says
+\`"count":0\`; then lifecycle management gets its indices back.
 
+    later='{"range": {"createdAt": {"gt": ${m.cutMicros.slice(0, -3)}, "format": "epoch_millis"}}}'
     jq -r '.search.audits[].name | @uri' details.json | while read -r index; do
-      echo '{"query": {"range": {"createdAt": {"gt": ${m.cutMicros.slice(0, -3)}, "format": "epoch_millis"}}}}' | es POST "$index/_delete_by_query"
+      while
+        printf '{"size": 1000, "query": %s}' "$later" | es POST "$index/_search" >found.json
+        jq -c '.hits.hits[] | {delete: {_index, _id}}' found.json >deletions.json && [ -s deletions.json ]
+      do
+        jq -c '.hits.hits[]' found.json >>audits-after.json
+        es POST "_bulk?refresh=true" <deletions.json | jq -e '.errors == false' >/dev/null || break
+      done
+      printf '{"query": %s}' "$later" | es POST "$index/_count"
     done
-    jq -c '.search.audits[] | select(.settings.lifecycle) | [.name, {index: {lifecycle: .settings.lifecycle}}]' details.json |
-      while read -r call; do printf '%s' "$call" | jq -c '.[1]' | es PUT "$(printf '%s' "$call" | jq -r '.[0]')/_settings"; done
+    jq -c '.search.audits[] | select(.settings.lifecycle) | [(.name | @uri) + "/_settings", {index: {lifecycle: .settings.lifecycle}}]' \\
+      details.json | put_each
 `;
 }
 
 function thehive(): string {
   return `TheHive
 
-The search index is some seconds younger than T: it knows entities, and states of them, that the graph does not have. Start TheHive
-and have it index its data anew (platform administration, or \`POST /api/v1/admin/index/global/reindex\`). If JanusGraph takes an
-instance that ran at T for one that still runs, close that with its management.
+The search index is empty. Start TheHive and have it index its data (platform administration, or
+\`POST /api/v1/admin/index/global/reindex\`).
+
+A JanusGraph that takes an instance which ran at T for one that still runs does not index, or does not start. Then, and wherever
+there is no such administration, in a Gremlin console on this graph while no other instance runs:
+
+    mgmt = graph.openManagement(); mgmt.getOpenInstances().findAll { !it.endsWith('(current)') }.each { mgmt.forceCloseInstance(it) }; mgmt.commit()
+    mgmt = graph.openManagement(); mgmt.updateIndex(mgmt.getGraphIndex('global'), SchemaAction.REINDEX).get(); mgmt.commit()
 `;
 }
 

@@ -3,13 +3,14 @@ import path from 'node:path';
 import { parseDocument } from 'yaml';
 import type { Lab } from '../../../lab/index.ts';
 
-/** A copy of the lab's skep.yaml in which some keys of its cluster are others; gives its file. */
+/** A copy of the lab's skep.yaml, or of another one, in which some keys of its cluster are others; gives its file. */
 export async function configVariant(
   lab: Lab,
   name: string,
   changes: readonly (readonly [key: readonly (string | number)[], value: unknown])[],
+  of: string = lab.config,
 ): Promise<string> {
-  const doc = parseDocument(await readFile(lab.config, 'utf8'));
+  const doc = parseDocument(await readFile(of, 'utf8'));
   for (const [key, value] of changes) doc.setIn(['clusters', lab.record.name, ...key], value);
   const file = path.join(lab.root, `skep-${name}.yaml`);
   await writeFile(file, String(doc));
