@@ -9,9 +9,9 @@ import { MANIFEST_FORMAT, type Manifest, type ManifestDraft } from './format/man
 import { companionKey, manifestCopyKey, manifestKey } from './format/names.ts';
 import type { Descriptor } from './format/descriptor.ts';
 import { companionsOf } from './leave/companions.ts';
-import type { Lease } from './lease/index.ts';
 import { readListing, writeListing } from './listing/listing.ts';
 import { isRevoked, notePublished } from './manifests.ts';
+import { putCopy } from './manifest-copy.ts';
 import { lockEnd, lockKeys } from './retention/lock.ts';
 import { sealDetails } from './sealing/details.ts';
 import { hostMark, type Vault } from './sealing/keyring.ts';
@@ -71,16 +71,6 @@ async function putCompanion(backend: Backend, key: string, bytes: Buffer): Promi
     await backend.put(key, bytes, { overwrite: true });
   }
   await checkKept(backend, [{ key, size: bytes.length }]);
-}
-
-/** The backup exists: it is not said to have failed for want of its copy, which may be missing but not be torn. */
-async function putCopy(backend: Backend, id: string, bytes: Buffer, locked: { lockUntil?: Date }): Promise<void> {
-  try {
-    await backend.put(manifestCopyKey(id), bytes, locked);
-    await checkKept(backend, [{ key: manifestCopyKey(id), size: bytes.length }]);
-  } catch {
-    await backend.delete(manifestCopyKey(id));
-  }
 }
 
 /** Pieces of an inventory may have been taken over, unread, from an older one that is damaged: they follow from the listing. */

@@ -110,7 +110,10 @@ export class StoredCopier {
     this.#staged = new Map();
     this.#pieces = [];
     const existed = await this.#batch.flush();
-    await checkKept(this.#target, pieces);
+    await checkKept(
+      this.#target,
+      pieces.filter(({ key }) => !existed.has(key)),
+    );
     // Another writer may have been first, with a form of its own.
     for (const key of existed) {
       const needed = staged.get(key);

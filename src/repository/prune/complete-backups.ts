@@ -1,6 +1,9 @@
 import { SkepError } from '../../errors.ts';
+import type { Backend } from '../backend/backend.ts';
+import { decodeManifest } from '../format/manifest-codec.ts';
 import { manifestCopyKey, manifestKey } from '../format/names.ts';
-import { listBackupIds, notePublished, publishedIds, readManifest, tryGet } from '../manifests.ts';
+import { putCopy } from '../manifest-copy.ts';
+import { getOrEmpty, listBackupIds, notePublished, publishedIds, readManifest } from '../manifests.ts';
 import type { Vault } from '../sealing/keyring.ts';
 
 /**
@@ -18,9 +21,18 @@ export async function completeBackups(vault: Vault): Promise<void> {
       if (error instanceof SkepError && ['manifest-damaged', 'backup-unknown'].includes(error.code)) continue;
       throw error;
     }
-    const [copy] = await backend.sizes([manifestCopyKey(id)]);
-    const bytes = copy === undefined ? await tryGet(backend, manifestKey(id)) : undefined;
-    if (bytes !== undefined) await backend.put(manifestCopyKey(id), bytes);
+    await completeCopy(backend, id);
     if (!noted.has(id)) await notePublished(backend, id);
   }
+}
+
+/** A copy that is torn is written anew from a manifest whose bytes are good. */
+async function completeCopy(backend: Backend, id: string): Promise<void> {
+  const [bytes, copy] = await Promise.all(
+    [manifestKey(id), manifestCopyKey(id)].map((key) => getOrEmpty(backend, key)),
+  );
+  if (bytes === undefined || copy?.equals(bytes)) return;
+  decodeManifest(bytes, id);
+  if (copy !== undefined) await backend.delete(manifestCopyKey(id));
+  await putCopy(backend, id, bytes, {});
 }

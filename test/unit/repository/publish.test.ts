@@ -1,7 +1,7 @@
 import { zstdDecompressSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
 import { SkepError } from '../../../src/errors.ts';
-import { manifestCopyKey, objectKey, pieceKey } from '../../../src/repository/format/names.ts';
+import { manifestCopyKey, objectKey } from '../../../src/repository/format/names.ts';
 import type { Manifest } from '../../../src/repository/index.ts';
 import { acquireLease } from '../../../src/repository/lease/index.ts';
 import { backUp, memoryRepository, nextBackupId, publishPart } from './support/repository.ts';

@@ -25,10 +25,11 @@ export function believingPuts(backend: Backend): Backend {
   });
 }
 
-/** Lists the backups once and keeps to that. */
+/** Lists the backups once and keeps to that; takes no note of what was published. */
 export function believingListings(backend: Backend): Backend {
   let known: StoredKey[] | undefined;
   return withCalls(backend, {
+    names: async (prefix: string) => (prefix === 'published/' ? new Map() : backend.names(prefix)),
     list: async function* list(prefix: string) {
       if (prefix !== 'backups/') return yield* backend.list(prefix);
       if (known === undefined) {

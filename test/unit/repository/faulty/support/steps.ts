@@ -4,6 +4,7 @@ import {
   encodingOf,
   type FileEntry,
   fileEntry,
+  type ListingChange,
   type ListingRef,
   type ObjectWriter,
   type Repository,
@@ -107,10 +108,15 @@ async function update(world: World, repo: Repository, writer: ObjectWriter, file
   const before = newest && world.places[0].backups.get(newest.id)?.files;
   const part = newest?.manifest.parts[0];
   if (before === undefined || part === undefined) return write(repo, writer, files);
-  const changes = [];
-  for (const path of Object.keys(files).sort()) {
+  const changes: ListingChange[] = [];
+  // One that ran beside this one may have files that this one does not know.
+  for (const path of [...new Set([...Object.keys(files), ...Object.keys(before)])].sort()) {
     if (files[path] === before[path]) continue;
-    const stored = await writer.putBytes(contentOf(files[path] as number));
+    if (files[path] === undefined) {
+      changes.push({ path, entry: undefined });
+      continue;
+    }
+    const stored = await writer.putBytes(contentOf(files[path]));
     changes.push({ path, entry: fileEntry(path, stored) });
   }
   return repo.updateListing(part, changes, writer);
@@ -133,8 +139,6 @@ async function prune(world: World, takeAway: boolean): Promise<void> {
 }
 
 async function copy(world: World, last: number): Promise<void> {
-  // Bytes that are sealed anew have the size of those before: a copy takes them for what the target has.
-  if (world.keys.namingKey !== undefined) return;
   const [source, target] = world.places;
   const [from, to] = [await open(world, 0), await open(world, 1)];
   // What the copy of one may be is what the one is.
