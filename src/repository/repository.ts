@@ -56,6 +56,7 @@ export async function initOnBackend(
 ): Promise<Repository> {
   const [found] = await backend.sizes([DESCRIPTOR_KEY]);
   if (found !== undefined) throw exists(backend);
+  await refuseLostDescriptor(backend);
   await probeBackend(backend, { thorough: true });
   const descriptor: Descriptor = {
     format: REPOSITORY_FORMAT,
@@ -66,6 +67,14 @@ export async function initOnBackend(
   };
   if ((await backend.put(DESCRIPTOR_KEY, encodeDescriptor(descriptor))) === 'exists') throw exists(backend);
   return new BackendRepository({ backend, keyring: await openKeyring(backend, descriptor, given) }, descriptor);
+}
+
+/** Where there are backups there was a repository: another id in its place would hide what is lost. */
+async function refuseLostDescriptor(backend: Backend): Promise<void> {
+  for await (const { key } of backend.list('backups/')) {
+    const message = `${backend.location} has ${key} and no skep.json`;
+    throw new SkepError('repository-damaged', message, { context: { key: DESCRIPTOR_KEY } });
+  }
 }
 
 /**
@@ -99,10 +108,7 @@ export async function openOnBackend(backend: Backend, given: GivenKeys = {}): Pr
     bytes = await backend.get(DESCRIPTOR_KEY);
   } catch (error) {
     if (!(error instanceof SkepError) || error.code !== 'object-missing') throw error;
-    for await (const { key } of backend.list('backups/')) {
-      const message = `${backend.location} has ${key} and no skep.json`;
-      throw new SkepError('repository-damaged', message, { context: { key: DESCRIPTOR_KEY }, cause: error });
-    }
+    await refuseLostDescriptor(backend);
     throw new SkepError('repository-missing', `there is no repository at ${backend.location}`, { cause: error });
   }
   const descriptor = decodeDescriptor(bytes);

@@ -1,11 +1,12 @@
+import { type SkepError, toSkepError } from '../errors.ts';
 import type { Backend } from './backend/backend.ts';
 import { runLogKey } from './format/names.ts';
 
 /** The log of one run: one JSON object a line, kept also when the run fails. */
 export interface RunLog {
   write(event: Record<string, unknown>): void;
-  /** Waits until everything written so far is in the repository; fails when some of it could not be written. */
-  flush(): Promise<void>;
+  /** Waits until everything written so far is in the repository; gives the error when some of it could not be written. */
+  flush(): Promise<SkepError | undefined>;
 }
 
 /** Lines that come while a write is under way go together with the next one. */
@@ -14,7 +15,7 @@ export class BackendRunLog implements RunLog {
   readonly #key: string;
   #waiting: string[] = [];
   #writing: Promise<void> | undefined;
-  #failure: { error: unknown } | undefined;
+  #failure: SkepError | undefined;
 
   constructor(backend: Backend, run: string) {
     this.#backend = backend;
@@ -26,9 +27,9 @@ export class BackendRunLog implements RunLog {
     this.#writing ??= this.#drain();
   }
 
-  async flush(): Promise<void> {
+  async flush(): Promise<SkepError | undefined> {
     await this.#writing;
-    if (this.#failure !== undefined) throw this.#failure.error;
+    return this.#failure;
   }
 
   async #drain(): Promise<void> {
@@ -37,7 +38,7 @@ export class BackendRunLog implements RunLog {
         await this.#backend.append(this.#key, Buffer.from(this.#waiting.splice(0).join('')));
       }
     } catch (error) {
-      this.#failure ??= { error };
+      this.#failure ??= toSkepError(error);
     } finally {
       this.#writing = undefined;
     }

@@ -24,7 +24,7 @@ import type { Details } from './details.ts';
 import { stateFolder, unfinishedRestore } from './journal.ts';
 import { checkOwner, openOwnRepository } from './open-repository.ts';
 import { previousListing } from './previous-listing.ts';
-import { stage } from './stage.ts';
+import { endLog, stage } from './stage.ts';
 import { checkLock } from './retention.ts';
 import { sweepRepository, sweepSnapshots } from './sweep.ts';
 import { cutUntilGood } from './try-cut.ts';
@@ -124,7 +124,7 @@ export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promi
     throw error;
   } finally {
     await cleanup.runAll(emit);
-    await log.flush();
+    await endLog(log, opts.emit);
   }
 }
 

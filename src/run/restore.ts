@@ -20,7 +20,7 @@ import { notePlaces } from './restore-places.ts';
 import { restoreSteps } from './restore-steps.ts';
 import type { RestoreWork } from './restore-work.ts';
 import { requireTheHive } from './services.ts';
-import { stage } from './stage.ts';
+import { endLog, stage } from './stage.ts';
 
 export interface RestoreOptions {
   /** A backup's id, the beginning of it, or `latest`. */
@@ -118,7 +118,7 @@ export async function restore(cluster: ClusterConfig, o: RestoreOptions): Promis
     throw error;
   } finally {
     await cleanup.runAll(emit);
-    await log.flush();
+    await endLog(log, o.emit);
   }
 }
 

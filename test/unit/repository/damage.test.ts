@@ -38,8 +38,7 @@ const FINDINGS: Record<Kind, Record<Damage, string | undefined>> = {
     deleted: 'manifest-missing',
     swapped: 'manifest-torn',
   },
-  // A run may have ended before it wrote the copy: that it is missing is no damage.
-  'copy of a manifest': { ...all('manifest-copy-damaged'), deleted: undefined },
+  'copy of a manifest': { ...all('manifest-copy-damaged'), deleted: 'manifest-copy-missing' },
   'RESTORE.md': { ...all('companion-damaged'), deleted: 'companion-missing' },
   // Both backups have the same one.
   'restore.sh': { ...all('companion-damaged'), deleted: 'companion-missing', swapped: undefined },

@@ -1,11 +1,11 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { SkepError } from '../../../src/errors.ts';
 import { MemoryBackend } from '../../../src/repository/backend/memory-backend.ts';
 import { initRepository, openRepository } from '../../../src/repository/index.ts';
 import { initOnBackend } from '../../../src/repository/repository.ts';
-import { CLUSTER, temporaryFolder } from './support/repository.ts';
+import { backUp, CLUSTER, temporaryFolder } from './support/repository.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -26,6 +26,15 @@ describe('a new repository', () => {
     const { id } = await initRepository(location, CLUSTER);
     await expect(initRepository(location, CLUSTER)).rejects.toMatchObject({ code: 'repository-exists' });
     expect((await openRepository(location)).id).toBe(id);
+  });
+
+  test('is not made where there are backups and skep.json is lost: another id would hide that', async () => {
+    const location = join(await temporaryFolder(), 'repo');
+    await backUp(await initRepository(location, CLUSTER), { a: 'one' });
+    await rm(join(location, 'skep.json'));
+    const lost = { code: 'repository-damaged', message: expect.stringContaining('no skep.json') };
+    await expect(initRepository(location, CLUSTER)).rejects.toMatchObject(lost);
+    await expect(openRepository(location)).rejects.toMatchObject(lost);
   });
 
   test('of two that are made at once one wins', async () => {

@@ -82,7 +82,8 @@ export async function backUp(
   } finally {
     await repo.discardRun(plan.id);
     await lease.release();
-    await log.flush();
+    const unlogged = await log.flush();
+    if (unlogged) throw unlogged;
   }
 }
 
