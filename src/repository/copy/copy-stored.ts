@@ -3,6 +3,7 @@ import { incomingPrefix } from '../format/names.ts';
 import { neededKeys, type NeededKey } from '../needed-keys.ts';
 import { KeySet } from '../prune/key-set.ts';
 import { publishManifest } from '../publish.ts';
+import { holdsRenewal } from '../verify/check-objects.ts';
 import type { Chosen } from './choose.ts';
 import { publishing, type CopyJob } from './job.ts';
 import { damageFound, StoredCopier, type CopyTotals } from './stored-copier.ts';
@@ -10,8 +11,8 @@ import { damageFound, StoredCopier, type CopyTotals } from './stored-copier.ts';
 const GROUP = 1024;
 
 /**
- * Copies a backup as it is stored, between repositories with the same keys or none. Undefined where the target has some of it
- * in another form: then it is to be copied by its contents. Errors: `damage-found`, and `key-missing` where that needs a key.
+ * Copies a backup as it is stored, between repositories with the same keys or none. Undefined where either has some of it in
+ * another form than the backup's inventory tells: then it is to be copied by its contents. Errors: `damage-found`, and `key-missing` where that needs a key.
  */
 export async function copyStored(
   { source, target, lease, known, options }: CopyJob,
@@ -31,9 +32,16 @@ export async function copyStored(
   } finally {
     await copier.close();
   }
-  if (copier.damages.length > 0) throw damageFound(one.from, copier.damages);
-  const [other] = copier.otherForms;
-  if (other !== undefined && !source.vault.keyring.opens) throw closed(one.from, copier.otherForms);
+  const otherForms = [...copier.otherForms];
+  const damages = [];
+  for (const damage of copier.damages) {
+    // Stored anew after damage, in other bytes than this backup's inventory expects.
+    if (await holdsRenewal(source.vault, damage.key, signal)) otherForms.push(damage.key);
+    else damages.push(damage);
+  }
+  if (damages.length > 0) throw damageFound(one.from, damages);
+  const [other] = otherForms;
+  if (other !== undefined && !source.vault.keyring.opens) throw closed(one.from, otherForms);
   if (other !== undefined) return undefined;
   const { leave: _leave, mac: _mac, ...manifest } = one.manifest;
   const { id: repository, cluster } = target.descriptor;
@@ -43,7 +51,7 @@ export async function copyStored(
 }
 
 function closed(backup: string, keys: readonly string[]): SkepError {
-  const message = `the target has ${keys.length} contents of backup ${backup} sealed in other bytes, as ${keys[0]}`;
+  const message = `${keys.length} contents of backup ${backup} are sealed in other bytes than its inventory tells, as ${keys[0]}`;
   const hint = 'Name an identity of the source: then they are compared by what is in them.';
   return new SkepError('key-missing', message, { hint, context: { backup, keys: keys.slice(0, 100) } });
 }

@@ -150,3 +150,12 @@ function* batches<T>(items: Iterable<T>, size: number): Generator<T[]> {
   }
   if (batch.length > 0) yield batch;
 }
+
+/** Whether a key holds bytes in which it was stored anew. */
+export async function holdsRenewal(vault: Vault, key: string, signal?: AbortSignal): Promise<boolean> {
+  const forms = await renewalsOf(vault, key);
+  const [size] = await vault.backend.sizes([key]);
+  if (size === undefined || !forms.some((form) => form.storedSize === size)) return false;
+  const sha256 = await hashOf(vault.backend, key, size, () => throwIfCancelled(signal));
+  return forms.some((form) => form.storedSha256 === sha256);
+}

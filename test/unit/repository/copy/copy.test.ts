@@ -369,3 +369,20 @@ test('what was found damaged in the target is brought again, and makes the copie
   await copy(from, to);
   expect((await to.repo.verify({ level: 'data' })).findings).toEqual([]);
 });
+
+test('what was damaged and stored anew in other bytes is copied by its content', async () => {
+  const [from, to] = [await memoryRepository(), await memoryRepository()];
+  const content = Array.from({ length: 4000 }, (_, i) => `${(i * 7919) % 1009} `).join('');
+  const old = await backUp(from.repo, { zst: content }, 'auto');
+  const key = objectKey(hash('sha256', content), 'zstd');
+  const before = Buffer.from(from.backend.contents.get(key)!);
+  from.backend.contents.get(key)![10]! ^= 1;
+  expect((await from.repo.verify({ level: 'data' })).findings).toMatchObject([{ key }]);
+  await backUp(from.repo, { zst: content }, 'max');
+  expect(from.backend.contents.get(key)).not.toEqual(before);
+  expect((await from.repo.verify({ level: 'data' })).findings).toEqual([]);
+  expect((await copy(from, to)).copied).toHaveLength(2);
+  const copied = (await to.repo.list()).at(-1)!.id;
+  expect(await contentsOf(to, copied)).toEqual(await contentsOf(from, old.id));
+  expect((await to.repo.verify({ level: 'data' })).findings).toEqual([]);
+});

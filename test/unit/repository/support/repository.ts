@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { MemoryBackend } from '../../../../src/repository/backend/memory-backend.ts';
 import {
+  type Compression,
   fileEntry,
   newBackupId,
   type ListingEntry,
@@ -37,7 +38,7 @@ export function nextBackupId(): string {
 export async function backUp(
   repo: Repository,
   files: Readonly<Record<string, string | Buffer>>,
-  compression: 'off' | 'auto' = 'off',
+  compression: Compression = 'off',
 ): Promise<Manifest> {
   const id = nextBackupId();
   const node = 'n1';
