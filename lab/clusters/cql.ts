@@ -63,7 +63,7 @@ export async function awaitLogin(
 }
 
 /** Waits until all three nodes have the same schema; what the driver itself waits for ends after 10 s, agreed or not. */
-export async function awaitAgreement(client: CqlClient, limitMs = 30_000): Promise<void> {
+export async function awaitAgreement(client: CqlClient, limitMs = 120_000): Promise<void> {
   const end = Date.now() + limitMs;
   for (;;) {
     const versions = await schemaVersions(client);
@@ -77,7 +77,7 @@ export async function awaitAgreement(client: CqlClient, limitMs = 30_000): Promi
  * Waits until every node sees all three as normal members, by its own gossip. A port that answers says nothing of the other
  * nodes, and while one node takes another for joining it refuses to change a replication.
  */
-export async function awaitMembers(client: CqlClient, limitMs = 60_000): Promise<void> {
+export async function awaitMembers(client: CqlClient, limitMs = 120_000): Promise<void> {
   const end = Date.now() + limitMs;
   for (;;) {
     const seen = await Promise.all(client.getState().getConnectedHosts().map(membersSeenBy));

@@ -32,6 +32,8 @@ export async function runSkep(args: readonly string[], o: SkepRunOptions): Promi
     buffer: false,
     reject: false,
     env: { SKEP_STATE: o.state },
+    // One that was told to end gives back what it holds, and that takes the time that it takes.
+    forceKillAfterDelay: false,
     ...(o.signal ? { cancelSignal: o.signal, gracefulCancel: false, killSignal: o.kill ?? 'SIGTERM' } : {}),
   });
   const events: SkepEvent[] = [];
