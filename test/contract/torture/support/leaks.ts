@@ -1,5 +1,5 @@
 import { SkepError } from '../../../../src/errors.ts';
-import { companionKey, manifestCopyKey, manifestKey } from '../../../../src/repository/format/names.ts';
+import { companionKey, manifestCopyKey, manifestKey, publishedKey } from '../../../../src/repository/format/names.ts';
 import type { Repository } from '../../../../src/repository/index.ts';
 import { isRevoked, tryGet } from '../../../../src/repository/manifests.ts';
 import { neededKeys } from '../../../../src/repository/needed-keys.ts';
@@ -15,7 +15,7 @@ export async function leaksOf(place: Place, repo: Repository): Promise<string[]>
   const needed = new Set<string>();
   for (const { id } of await repo.list()) {
     const manifest = await repo.readManifest(id);
-    for (const key of [manifestKey(id), manifestCopyKey(id)]) needed.add(key);
+    for (const key of [manifestKey(id), manifestCopyKey(id), publishedKey(id)]) needed.add(key);
     for (const { file } of manifest.leave) needed.add(companionKey(id, file));
     for await (const { key } of neededKeys({ backend, keyring: UNSEALED }, manifest)) needed.add(key);
   }
