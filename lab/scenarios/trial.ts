@@ -33,6 +33,12 @@ export interface TrialOptions {
   config?: string;
 }
 
+/**
+ * Transactions a second of a load that only has to go on: at full speed two cores have no time for anything else, and what
+ * is written has to be read by every proof.
+ */
+export const STEADY_RATE = 15;
+
 /** One story in a lab: a load with its ledger, backups under it, a loss, a restore, the proof. */
 export class Trial {
   readonly lab: Lab;

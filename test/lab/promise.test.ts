@@ -8,7 +8,7 @@ import { GremlinClient } from '../../lab/load/gremlin-client.ts';
 import { isProven } from '../../lab/proof/report.ts';
 import { configWithSlowReturn } from '../../lab/scenarios/disturbance.ts';
 import { runSkep } from '../../lab/scenarios/skep-process.ts';
-import { type Backup, Trial } from '../../lab/scenarios/trial.ts';
+import { type Backup, STEADY_RATE, Trial } from '../../lab/scenarios/trial.ts';
 import { withFault } from './support/config-variant.ts';
 import { sharedLab } from './support/labs.ts';
 import { leftovers } from './support/leftovers.ts';
@@ -22,7 +22,7 @@ beforeAll(async () => {
   lab = await sharedLab();
   trial = new Trial(lab, { seed: 'promise', say: () => {} });
   await trial.ensureRepository();
-  await trial.startLoad();
+  await trial.startLoad(STEADY_RATE);
   await trial.awaitTransactions(150);
   // Seconds lie between the snapshots and T, so that much of the backup is in the commit logs alone.
   const slow = new Trial(lab, { seed: 'promise', say: () => {}, config: await configWithSlowReturn(lab, 4) });
@@ -110,7 +110,7 @@ describe('after a total loss', () => {
 
   test('nodes that are restarted twice keep every write made since the restore', async () => {
     await noteRestore(lab.record.ledger, BigInt(first.T));
-    await trial.startLoad();
+    await trial.startLoad(STEADY_RATE);
     await trial.awaitTransactions(40);
     await trial.stopLoad();
     for (let i = 0; i < 2; i++) {

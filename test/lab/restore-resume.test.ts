@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Lab } from '../../lab/index.ts';
 import { isProven } from '../../lab/proof/report.ts';
 import { runSkep, type SkepRun } from '../../lab/scenarios/skep-process.ts';
-import { type Backup, Trial } from '../../lab/scenarios/trial.ts';
+import { type Backup, STEADY_RATE, Trial } from '../../lab/scenarios/trial.ts';
 import { configVariant } from './support/config-variant.ts';
 import { sharedLab } from './support/labs.ts';
 import { agentsOf, leftovers } from './support/leftovers.ts';
@@ -18,7 +18,7 @@ beforeAll(async () => {
   lab = await sharedLab();
   trial = new Trial(lab, { seed: 'resume', say: () => {} });
   await trial.ensureRepository();
-  await trial.startLoad();
+  await trial.startLoad(STEADY_RATE);
   await trial.awaitTransactions(100);
   backup = await trial.backup();
   await trial.awaitTransactions(40);

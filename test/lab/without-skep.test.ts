@@ -7,7 +7,7 @@ import { GremlinClient } from '../../lab/load/gremlin-client.ts';
 import { isProven } from '../../lab/proof/report.ts';
 import { configWithSlowReturn } from '../../lab/scenarios/disturbance.ts';
 import { mustSkep } from '../../lab/scenarios/skep-process.ts';
-import { type Backup, Trial } from '../../lab/scenarios/trial.ts';
+import { type Backup, STEADY_RATE, Trial } from '../../lab/scenarios/trial.ts';
 import { commandsOf, withValues } from './support/by-hand/instructions.ts';
 import { makeOperator, type Operator } from './support/by-hand/operator.ts';
 import { configVariant } from './support/config-variant.ts';
@@ -34,7 +34,7 @@ beforeAll(async () => {
   const config = await configVariant(lab, 'sealed', [[['repository'], { location: repository, sealing }]], nodetool);
   trial = new Trial(lab, { seed: 'by hand', say: () => {}, config });
   await mustSkep(['init'], { config, state: trial.state });
-  await trial.startLoad();
+  await trial.startLoad(STEADY_RATE);
   await trial.awaitTransactions(100);
   backup = await trial.backup();
   await trial.awaitTransactions(40);
