@@ -82,8 +82,7 @@ export async function backUp(
   } finally {
     await repo.discardRun(plan.id);
     await lease.release();
-    const unlogged = await log.flush();
-    if (unlogged) throw unlogged;
+    await log.flush();
   }
 }
 
