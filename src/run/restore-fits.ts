@@ -22,7 +22,8 @@ const RELIED_ON = [versions, nodesUp, pointInTime, elasticsearchRepository];
 
 /**
  * Refuses a restore that would end half way: into a cluster that is not the backup's or is too old, with accounts that
- * are refused, without the right to write, without room. Changes nothing. Gives the folders of the nodes.
+ * are refused, without the right to write, without room. Changes nothing but that Elasticsearch comes to know the staging
+ * repository where it does not. Gives the folders of the nodes.
  */
 export async function checkFits(w: RestoreWork): Promise<Places> {
   const { c, signal } = w;
@@ -78,21 +79,21 @@ async function checkSearchVersion(w: RestoreWork): Promise<void> {
 }
 
 /**
- * Every folder that is laid out anew must be writable, and what is laid out must belong to who owns the folder: only
- * root can give it away.
+ * Every folder that is laid out anew must be writable, and what servers write to later must belong to who owns the folder:
+ * only root can give it away. Elasticsearch only reads what is laid out for it.
  */
 async function mayWrite(w: RestoreWork, live: Topology): Promise<CheckResult[]> {
   const { files, elasticsearch } = w.c.cluster;
-  const folders: [node: string, paths: string[]][] = [
-    ...live.nodes.map((n): [string, string[]] => [n.name, [...n.dataDirs, n.commitlogDir]]),
-    [files.node, [files.location]],
-    [elasticsearch.staging.node, [elasticsearch.staging.location]],
+  const folders = [
+    ...live.nodes.map((n) => ({ node: n.name, paths: [...n.dataDirs, n.commitlogDir], own: true })),
+    { node: files.node, paths: [files.location], own: true },
+    { node: elasticsearch.staging.node, paths: [elasticsearch.staging.location], own: false },
   ];
   const results: CheckResult[] = [];
-  for (const [node, paths] of folders) {
+  for (const { node, paths, own } of folders) {
     const facts = await agentOf(w.c.agents, node).call('node.facts', { paths }, { signal: w.signal });
     for (const s of facts.space) {
-      if (s.exists && s.writable && (facts.uid === 0 || facts.uid === s.uid)) continue;
+      if (s.exists && s.writable && (!own || facts.uid === 0 || facts.uid === s.uid)) continue;
       const why = !s.exists ? 'is not there' : `belongs to user ${s.uid}; ${facts.user} could not lay out files in it`;
       const cure = s.exists
         ? `let skep log in on ${node} as the owner of ${s.path}, or as root: \`ssh.user\` in skep.yaml`
