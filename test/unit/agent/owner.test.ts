@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { giveTo } from '../../../src/agent/owner.ts';
 
 // A filesystem that lets not even root give its files away, as some NFS.
-const STUBBORN = '/proc/version';
+const STUBBORN = '/proc/sys/kernel/ostype';
 
 test.runIf(process.getuid?.() === 0)('what the filesystem does not let be given away is a typed error', async () => {
   await expect(giveTo({ uid: 12_345, gid: 12_345 }, STUBBORN)).rejects.toMatchObject({
