@@ -24,10 +24,10 @@ test: setup
 	$(NODE) tools/test.ts $(ARGS)
 
 # cut + restore + proof again and again with other seeds, N rounds; instead of it, FAULTS=n: n histories of a faulty storage,
-# KILLS=1: a kill at every step of what writes to a repository
+# KILLS=1: a kill at every step of what writes to a repository, and in every stage of a restore that lasts
 soak: setup
 ifdef KILLS
-	SKEP_TORTURE=full $(NODE) node_modules/vitest/vitest.mjs run --project contract test/contract/torture $(ARGS)
+	SKEP_TORTURE=full $(NODE) node_modules/vitest/vitest.mjs run --project contract --project lab test/contract/torture test/lab/restore-resume $(ARGS)
 else ifdef FAULTS
 	$(NODE) test/unit/repository/faulty/soak.ts --histories $(FAULTS) $(ARGS)
 else

@@ -23,12 +23,12 @@ beforeAll(async () => {
   trial = new Trial(lab, { seed: 'promise', say: () => {} });
   await trial.ensureRepository();
   await trial.startLoad(STEADY_RATE);
-  await trial.awaitTransactions(150);
+  await trial.awaitTransactions(80);
   // Seconds lie between the snapshots and T, so that much of the backup is in the commit logs alone.
   const slow = new Trial(lab, { seed: 'promise', say: () => {}, config: await configWithSlowReturn(lab, 4) });
   first = await slow.backup();
   second = await trial.backup();
-  await trial.awaitTransactions(40);
+  await trial.awaitTransactions(20);
   await trial.stopLoad();
 });
 
@@ -91,27 +91,26 @@ describe('after a total loss', () => {
     expect(isProven(report)).toBe(true);
   });
 
-  test.each([
-    ['a vertex is added', 'extra', addVertex],
-    ['an attachment is taken away', 'dangling', takeAttachment],
-    ['an attachment is added', 'extra', addAttachment],
-    ['an index entry is taken away', 'index_missing', takeDocument],
-    ['an index entry is added', 'index_ghosts', addDocument],
-    ['an audit entry is taken away', 'audits_missing', takeAudit],
-    ['an audit entry is added', 'audits_extra', addAudit],
-  ] as const)('the proof goes red when %s', async (_what, count, sabotage) => {
-    const undo = await sabotage();
+  // Each alone: proof.test.ts, on a cluster that was not restored.
+  test('the proof goes red by vertices, attachments, index and audit entries that are added or taken away', async () => {
+    const undo: Undo[] = [];
+    for (const sabotage of [addVertex, addAttachment, takeAttachment, addDocument, takeDocument, addAudit, takeAudit]) {
+      undo.push(await sabotage());
+    }
     const { report } = await trial.prove(first.T);
-    expect(report[count]).toBeGreaterThan(0);
     expect(isProven(report)).toBe(false);
-    await undo();
+    expect(report.extra).toBeGreaterThanOrEqual(2);
+    for (const count of ['dangling', 'index_ghosts', 'index_missing', 'audits_missing', 'audits_extra'] as const) {
+      expect(report[count], count).toBeGreaterThan(0);
+    }
+    for (const back of undo.reverse()) await back();
     expect(isProven((await trial.prove(first.T)).report)).toBe(true);
   });
 
   test('nodes that are restarted twice keep every write made since the restore', async () => {
     await noteRestore(lab.record.ledger, BigInt(first.T));
     await trial.startLoad(STEADY_RATE);
-    await trial.awaitTransactions(40);
+    await trial.awaitTransactions(20);
     await trial.stopLoad();
     for (let i = 0; i < 2; i++) {
       await Promise.all(lab.nodes.map((n) => n.cassandra.stop()));

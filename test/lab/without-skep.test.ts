@@ -35,9 +35,9 @@ beforeAll(async () => {
   trial = new Trial(lab, { seed: 'by hand', say: () => {}, config });
   await mustSkep(['init'], { config, state: trial.state });
   await trial.startLoad(STEADY_RATE);
-  await trial.awaitTransactions(100);
+  await trial.awaitTransactions(60);
   backup = await trial.backup();
-  await trial.awaitTransactions(40);
+  await trial.awaitTransactions(20);
   await trial.stopLoad();
 });
 
