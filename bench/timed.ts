@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { cacheFolder } from '../src/compiled-code.ts';
 
 /** Seconds that a process took, and what it printed. */
 export interface Timed {
@@ -43,7 +44,9 @@ export async function timedProduct<T>(
   env: Record<string, string> = {},
 ): Promise<Timed & { result: T }> {
   const file = join(import.meta.dirname, 'product', script);
-  const ran = await timed([process.execPath, file], { env, input: JSON.stringify(input) });
+  // As skep itself does at its start.
+  const code = { NODE_COMPILE_CACHE: join(cacheFolder(), 'code') };
+  const ran = await timed([process.execPath, file], { env: { ...code, ...env }, input: JSON.stringify(input) });
   return { ...ran, result: JSON.parse(ran.stdout) as T };
 }
 

@@ -1,5 +1,5 @@
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cacheFolder } from '../compiled-code.ts';
 import type { Pins } from '../cut/pins.ts';
 import type { AttachmentCapture } from './attachment-capture.ts';
 import type { Target } from '../protocol/methods.ts';
@@ -40,7 +40,7 @@ export class Session {
   /** `hints: false` where hardly a file is read twice: they take 120 bytes of memory a file. */
   async openStore(target: Target, options: { hints?: boolean } = {}): Promise<Store> {
     const repository = await openRepository(target.repository);
-    const file = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'skep', repository.id, target.writer);
+    const file = join(cacheFolder(), repository.id, target.writer);
     // A sealed repository needs them to know how a content is stored.
     const wanted = options.hints !== false || repository.sealed;
     const hints = wanted ? await openHintCache(file, repository.id).catch(tell) : undefined;

@@ -1,4 +1,7 @@
-import { run } from './run.ts';
+import { keepCompiledCode } from '../compiled-code.ts';
+
+keepCompiledCode();
+const { run } = await import('./run.ts');
 
 // Whoever reads may have seen enough (`| head`): what the command does goes on.
 process.stdout.on('error', () => {});
