@@ -4,7 +4,7 @@ N ?= 20
 ARGS ?=
 FAULTS ?=
 
-.PHONY: setup demo test soak lint bench
+.PHONY: setup demo test soak lint bench dist
 
 # npm writes this file last; a tree that is there is only brought up to date
 node_modules/.package-lock.json: package.json package-lock.json
@@ -39,3 +39,7 @@ lint: node_modules/.package-lock.json
 
 bench: setup
 	$(NODE) bench/main.ts $(ARGS)
+
+# skep as one executable, for x64 and arm64; make dist ARGS="--arch x64" builds only that
+dist: node_modules/.package-lock.json
+	$(NODE) tools/dist.ts $(ARGS)

@@ -1,3 +1,4 @@
+import { isSea } from 'node:sea';
 import { Command, CommanderError } from 'commander';
 import { SkepError, toSkepError, VERSION } from '../index.ts';
 import { registerBackup } from './commands/backup.ts';
@@ -14,8 +15,17 @@ import { registerUnlock } from './commands/unlock.ts';
 import { registerVerify } from './commands/verify.ts';
 import { reportError } from './render/report-error.ts';
 
+/** Runs the command line of this process and ends it. */
+export async function runCommandLine(): Promise<void> {
+  // Whoever reads may have seen enough (`| head`): what the command does goes on.
+  process.stdout.on('error', () => {});
+  await run(process.argv);
+  // A database driver may still try to reach a node that is gone; the command has ended all the same.
+  process.exit();
+}
+
 /** Runs one command line; the exit code is set on the process. */
-export async function run(argv: readonly string[]): Promise<void> {
+async function run(argv: readonly string[]): Promise<void> {
   const json = argv.includes('--json');
   try {
     await (await program(argv)).parseAsync(argv);
@@ -71,7 +81,8 @@ Exit codes: 0 ok, 1 failure, 2 usage or config, 3 incomplete, 4 damage found, 5 
     registerUnlock,
   ];
   for (const register of commands) register(p);
-  // The lab needs a good deal of its own; it is read only when it is asked for.
+  // The lab needs a good deal of its own; it is read only when it is asked for, and is no part of the executable.
+  if (isSea()) return p;
   if (argv[2] === 'lab' || argv.includes('help') || argv.includes('--help')) {
     const { registerLab } = await import('../../lab/cli.ts');
     registerLab(p);

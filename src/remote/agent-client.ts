@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { isSea } from 'node:sea';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
 import { forNode } from '../config/load.ts';
@@ -29,8 +30,9 @@ const KILL_MS = 120_000;
 const EXIT_MS = 2_000;
 const LAST_WORDS_MS = 500;
 
-/** How an agent is started when the configuration does not say: this skep's own source under this Node. */
+/** How an agent is started when the configuration does not say: this executable, or skep's own source under this Node. */
 export function defaultAgentCommand(): string[] {
+  if (isSea()) return [process.execPath, 'agent'];
   return [process.execPath, new URL('../agent/main.ts', import.meta.url).pathname];
 }
 

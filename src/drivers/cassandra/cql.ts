@@ -1,4 +1,3 @@
-import cassandra from 'cassandra-driver';
 import { readCa } from '../../config/ca-file.ts';
 import type { ClusterConfig } from '../../config/schema.ts';
 import { readSecret } from '../../config/secrets.ts';
@@ -14,6 +13,8 @@ export interface Cql {
 
 /** Connects to one node. Errors: `cql-credentials`, `cql-failed` (retryable when nothing answers). */
 export async function openCql(cluster: ClusterConfig, address: string): Promise<Cql> {
+  // Loaded when it is needed: many commands and every agent speak no CQL.
+  const { default: cassandra } = await import('cassandra-driver');
   const c = cluster.cassandra;
   const client = new cassandra.Client({
     contactPoints: [`${address}:${c.port}`],

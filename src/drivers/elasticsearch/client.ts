@@ -1,4 +1,4 @@
-import { Client, errors } from '@elastic/elasticsearch';
+import type { errors } from '@elastic/elasticsearch';
 import { readCa } from '../../config/ca-file.ts';
 import type { ClusterConfig } from '../../config/schema.ts';
 import { readSecret } from '../../config/secrets.ts';
@@ -26,6 +26,8 @@ export function statusOf(e: unknown): number | undefined {
 
 /** Errors of requests: `elasticsearch-credentials` (401, 403), `elasticsearch-failed`. */
 export async function openSearch(cluster: ClusterConfig): Promise<Search> {
+  // Loading it takes longer than all else at a start, and many commands and every agent never ask Elasticsearch.
+  const { Client } = await import('@elastic/elasticsearch');
   const c = cluster.elasticsearch;
   const client = new Client({
     nodes: c.urls,
@@ -59,7 +61,7 @@ export async function openSearch(cluster: ClusterConfig): Promise<Search> {
 
 function translate(e: unknown, method: string, path: string): SkepError {
   const what = `${method} ${path.split('?')[0]}`;
-  if (e instanceof errors.ResponseError) {
+  if (isResponseError(e)) {
     const status = e.statusCode ?? 0;
     const reason = reasonOf(e.body) ?? e.message.split('\n')[0];
     if (status === 401 || status === 403) {
@@ -76,6 +78,10 @@ function translate(e: unknown, method: string, path: string): SkepError {
     retryable: name === 'ConnectionError' || name === 'TimeoutError',
     cause: e,
   });
+}
+
+function isResponseError(e: unknown): e is errors.ResponseError {
+  return e instanceof Error && e.name === 'ResponseError';
 }
 
 interface Reason {

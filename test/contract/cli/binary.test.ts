@@ -1,0 +1,72 @@
+import { execa } from 'execa';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { runTool } from '../../../lab/ground/run-tool.ts';
+import { openAgent } from '../../../src/remote/agent-client.ts';
+import { VERSION } from '../../../src/version.ts';
+import { localCluster } from '../../unit/support/cluster.ts';
+import { buildRepository } from './support/repository.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 240_000 });
+
+const BUILDER = path.join(import.meta.dirname, '../../../tools/dist.ts');
+
+let folder: string;
+let binary: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'skep-binary-'));
+  binary = await build('dist');
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** The executable for this machine. */
+async function build(name: string): Promise<string> {
+  const to = path.join(folder, name);
+  await runTool([process.execPath, BUILDER, '--to', to, '--arch', process.arch]);
+  return path.join(to, `skep-${VERSION}-linux-${process.arch}`);
+}
+
+/** The executable, with nothing beside it and no Node on the path. */
+function skep(...args: string[]) {
+  const env = { HOME: folder, PATH: '/nowhere', NO_COLOR: '1' };
+  return execa(binary, args, { extendEnv: false, env, reject: false, stdin: 'ignore' });
+}
+
+test('is the same file when it is built again, and has the checksum that lies beside it', async () => {
+  const again = await build('again');
+  const [one, other] = await Promise.all(
+    [binary, again].map((f) => readFile(path.join(path.dirname(f), 'SHA256SUMS'), 'utf8')),
+  );
+  expect(one).toBe(other);
+  await runTool(['sha256sum', '--check', '--strict', 'SHA256SUMS'], { cwd: path.dirname(binary) });
+});
+
+test('is the command line, with help, errors and exit codes, without Node and without the lab', async () => {
+  expect(await skep('--version')).toMatchObject({ exitCode: 0, stdout: VERSION });
+  const help = await skep('--help');
+  expect(help.stdout).toContain('restore latest --dry-run');
+  expect(help.stdout).not.toMatch(/^ {2}lab /m);
+  const { config } = await buildRepository(path.join(folder, 'some'));
+  expect(await skep('list', '--config', config, '--json')).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(await skep('show', 'latest', '--config', config)).toMatchObject({ exitCode: 2 });
+});
+
+test('keeps its compiled code for the next start, once, and does without where that is damaged', async () => {
+  const kept = path.join(folder, '.cache', 'skep', 'code');
+  await skep('--version');
+  const [name = '', ...more] = await readdir(kept);
+  expect(more).toEqual([]);
+  await execa('truncate', ['-s', '1000', path.join(kept, name)]);
+  expect(await skep('--version')).toMatchObject({ exitCode: 0, stdout: VERSION });
+  expect((await readFile(path.join(kept, name))).length).toBeGreaterThan(1000);
+});
+
+test('is the agent too', async () => {
+  const { cluster, node } = localCluster([binary, 'agent']);
+  const agent = await openAgent(node, cluster);
+  onTestFinished(() => agent.close());
+  expect(await agent.call('node.facts', { paths: ['/'] })).toMatchObject({ skep: VERSION });
+});
