@@ -60,13 +60,21 @@ export function configWithSlowReturn(lab: Lab, seconds: number): Promise<string>
   return configWithNodetool(lab, 'slow', `"$nodetool" "$@" || exit\n${slow}`);
 }
 
-/** A skep.yaml whose nodetool is a script: `$node` is the node, `$nodetool` its real one, `$@` what it is told. */
-export async function configWithNodetool(lab: Lab, name: string, script: string): Promise<string> {
+/**
+ * A copy of the lab's skep.yaml, or of another one, whose nodetool is a script: `$node` is the node, `$nodetool` its real one,
+ * `$@` what it is told.
+ */
+export async function configWithNodetool(
+  lab: Lab,
+  name: string,
+  script: string,
+  of: string = lab.config,
+): Promise<string> {
   const wrapper = join(lab.root, `${name}-nodetool`);
   const head = `#!/bin/sh\nnode=$1; shift\nnodetool="${lab.root}/$node/cassandra/bin/nodetool"\n`;
   await writeFile(wrapper, `${head}${script}\n`);
   await chmod(wrapper, 0o755);
-  const doc = parseDocument(await readFile(lab.config, 'utf8'));
+  const doc = parseDocument(await readFile(of, 'utf8'));
   doc.setIn(['clusters', lab.record.name, 'cassandra', 'nodetool'], [wrapper, '{node}']);
   const file = join(lab.root, `skep-${name}.yaml`);
   await writeFile(file, String(doc));

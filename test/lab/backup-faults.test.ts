@@ -16,10 +16,13 @@ import { partialProxy } from './support/partial-proxy.ts';
 
 let lab: Lab;
 let trial: Trial;
+/** Lingers a second: nothing here is proven to be whole. */
+let config: string;
 
 beforeAll(async () => {
   lab = await sharedLab();
-  trial = new Trial(lab, { seed: 'faults', say: () => {} });
+  config = await configVariant(lab, 'quick', [[['cut'], { linger: '1s', attempts: 2 }]]);
+  trial = new Trial(lab, { seed: 'faults', say: () => {}, config });
   await trial.ensureRepository();
   await trial.startLoad();
   await trial.awaitTransactions(40);
@@ -30,8 +33,8 @@ afterAll(async () => {
   await trial.stopLoad();
 });
 
-async function backupWith(config: string): Promise<SkepRun> {
-  return runSkep(['backup'], { config, state: trial.state });
+async function backupWith(variant: string): Promise<SkepRun> {
+  return runSkep(['backup'], { config: variant, state: trial.state });
 }
 
 /** It failed as it should, published nothing, and left nothing behind. */
@@ -45,8 +48,8 @@ async function expectRefused(run: SkepRun, code: string, exitCode: number): Prom
 describe('a backup that cannot be whole is not published and leaves nothing behind', () => {
   test('nodetool fails on one node', async () => {
     const fail = 'case "$node $*" in "n2 "*" snapshot "*) echo "error: disk on fire" >&2; exit 2 ;; esac';
-    const config = await configWithNodetool(lab, 'failing', `${fail}\nexec "$nodetool" "$@"`);
-    const run = await backupWith(config);
+    const failing = await configWithNodetool(lab, 'failing', `${fail}\nexec "$nodetool" "$@"`, config);
+    const run = await backupWith(failing);
     await expectRefused(run, 'command-failed', 1);
     expect(run.error?.message).toContain('n2');
     expect(run.error?.message).toContain('disk on fire');
@@ -54,15 +57,15 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
 
   test('a snapshot that says it went well but has no folder for a table', async () => {
     const lie = 'case "$node $*" in "n3 "*" snapshot "*) exit 0 ;; esac';
-    const config = await configWithNodetool(lab, 'lying', `${lie}\nexec "$nodetool" "$@"`);
-    await expectRefused(await backupWith(config), 'snapshot-failed', 3);
+    const lying = await configWithNodetool(lab, 'lying', `${lie}\nexec "$nodetool" "$@"`, config);
+    await expectRefused(await backupWith(lying), 'snapshot-failed', 3);
   });
 
   test('the Elasticsearch snapshot is PARTIAL', async () => {
     const proxy = await partialProxy(lab.record);
     try {
-      const config = await configVariant(lab, 'partial', [[['elasticsearch', 'urls'], [proxy.url]]]);
-      const run = await backupWith(config);
+      const partial = await configVariant(lab, 'partial', [[['elasticsearch', 'urls'], [proxy.url]]], config);
+      const run = await backupWith(partial);
       await expectRefused(run, 'snapshot-failed', 3);
       expect(run.error?.message).toContain('PARTIAL');
     } finally {
@@ -71,10 +74,9 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
   });
 
   test('a commit log segment was missed: the cut is taken again, then refused', async () => {
-    const config = await withFault(lab, 'segment-missed');
-    const run = await backupWith(config);
+    const run = await backupWith(await withFault(lab, 'segment-missed', { of: config }));
     await expectRefused(run, 'cut-refused', 3);
-    expect(run.events.filter((e) => e.type === 'warning').length).toBeGreaterThanOrEqual(2);
+    expect(run.events.filter((e) => e.type === 'warning').length).toBeGreaterThanOrEqual(1);
     expect(run.error?.message).toContain('gone before it could be pinned');
   });
 
@@ -86,7 +88,7 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
       const us = (Date.now() + 600_000) * 1000;
       await client.execute(`INSERT INTO ${table} (id) VALUES ('a') USING TIMESTAMP ${us}`);
       try {
-        const run = await backupWith(lab.config);
+        const run = await backupWith(config);
         await expectRefused(run, 'cut-refused', 3);
         expect(run.error?.message).toMatch(/ms after T \(ahead-/);
       } finally {
@@ -102,7 +104,7 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
       await client.indices.create({ index, settings: { number_of_replicas: 0 } });
       await client.indices.close({ index });
       try {
-        const run = await backupWith(lab.config);
+        const run = await backupWith(config);
         await expectRefused(run, 'preflight-failed', 5);
         expect(JSON.stringify(run.events)).toContain(`POST ${index}/_open`);
       } finally {
@@ -126,7 +128,7 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
     expect(run.error?.code).toMatch(/cql-failed|command-failed|cut-refused/);
     await n3.cassandra.start();
     // A port that answers says nothing of what the other nodes think of it, and the next backup asks them.
-    const nodesUp = () => runSkep(['check', '--only', 'nodes-up'], { config: lab.config, state: trial.state });
+    const nodesUp = () => runSkep(['check', '--only', 'nodes-up'], { config, state: trial.state });
     await expect.poll(async () => (await nodesUp()).exitCode, { timeout: 120_000, interval: 500 }).toBe(0);
     expect(await (await openRepository(lab.record.repository)).list()).toEqual([]);
     // what could not be cleared on the dead node: its snapshot, which Cassandra removes by its time to live
@@ -137,7 +139,7 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
   test('Ctrl-C while the writers go on', async () => {
     const stop = new AbortController();
     const run = await runSkep(['backup'], {
-      config: lab.config,
+      config,
       state: trial.state,
       signal: stop.signal,
       onEvent: (e) => {
@@ -158,15 +160,15 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
     ],
     ['ssh', 'ssh-credentials', ['ssh', 'user'], 'nobody-of-that-name'],
   ] as const)('%s refuses the credentials: nothing was begun', async (what, code, key, value) => {
-    const run = await backupWith(await configVariant(lab, `wrong-${what}`, [[[...key], value]]));
+    const run = await backupWith(await configVariant(lab, `wrong-${what}`, [[[...key], value]], config));
     await expectRefused(run, code, 12);
     expect(run.events.filter((e) => e.type === 'stage-started' && e.stage !== 'discover')).toEqual([]);
     expect(JSON.stringify(run.events)).not.toContain('not-the-password');
   });
 
   test('a clock that is three seconds ahead is refused before anything is changed', async () => {
-    const config = await withFault(lab, 'clock-ahead', 'n2');
-    await expectRefused(await backupWith(config), 'clock-skew', 14);
+    const ahead = await withFault(lab, 'clock-ahead', { only: 'n2', of: config });
+    await expectRefused(await backupWith(ahead), 'clock-skew', 14);
   });
 
   // The last: what is accepted is published.
@@ -176,13 +178,18 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
     await writeFile(path.join(folder, name), 'half');
     const before = new Date(Date.now() - 3_600_000);
     await utimes(path.join(folder, name), before, before);
-    const run = await backupWith(lab.config);
+    const run = await backupWith(config);
     await expectRefused(run, 'attachments-damaged', 3);
     expect(run.error?.message).toContain(`attachment/${name}`);
-    const accepting = await configVariant(lab, 'accepting', [[['files', 'accept_damaged'], [`attachment/${name}`]]]);
+    const accepting = await configVariant(
+      lab,
+      'accepting',
+      [[['files', 'accept_damaged'], [`attachment/${name}`]]],
+      config,
+    );
     const accepted = await backupWith(accepting);
     expect(accepted.error).toBeUndefined();
-    const shown = await runSkep(['show', 'latest'], { config: lab.config, state: trial.state });
+    const shown = await runSkep(['show', 'latest'], { config, state: trial.state });
     expect(shown.result).toMatchObject({ backup: { details: { files: { mismatched: [`attachment/${name}`] } } } });
     await rm(path.join(folder, name));
   });

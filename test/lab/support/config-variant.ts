@@ -20,7 +20,8 @@ export async function configVariant(
 const FAULTY_AGENT = new URL('./faulty-agent.ts', import.meta.url).pathname;
 
 /** A configuration whose agents, or that of one node alone, have one of the faults of `faulty-agent.ts`. */
-export function withFault(lab: Lab, fault: string, only?: string): Promise<string> {
-  const where = only === undefined ? [] : ['{node}', only];
-  return configVariant(lab, fault, [[['agent'], { command: [process.execPath, FAULTY_AGENT, fault, ...where] }]]);
+export function withFault(lab: Lab, fault: string, o: { only?: string; of?: string } = {}): Promise<string> {
+  const where = o.only === undefined ? [] : ['{node}', o.only];
+  const command = [process.execPath, FAULTY_AGENT, fault, ...where];
+  return configVariant(lab, fault, [[['agent'], { command }]], o.of);
 }
