@@ -37,7 +37,7 @@ export interface TrialOptions {
  * Transactions a second of a load that only has to go on: at full speed two cores have no time for anything else, and what
  * is written has to be read by every proof.
  */
-export const STEADY_RATE = 5;
+export const STEADY_RATE = 4;
 
 /** One story in a lab: a load with its ledger, backups under it, a loss, a restore, the proof. */
 export class Trial {

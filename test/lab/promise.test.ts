@@ -23,7 +23,7 @@ beforeAll(async () => {
   trial = new Trial(lab, { seed: 'promise', say: () => {} });
   await trial.ensureRepository();
   await trial.startLoad(STEADY_RATE);
-  await trial.awaitTransactions(80);
+  await trial.awaitTransactions(60);
   // Seconds lie between the snapshots and T, so that much of the backup is in the commit logs alone.
   const slow = new Trial(lab, { seed: 'promise', say: () => {}, config: await configWithSlowReturn(lab, 4) });
   first = await slow.backup();
