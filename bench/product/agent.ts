@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { handlers } from '../../src/agent/handlers.ts';
 import { Session } from '../../src/agent/session.ts';
+import { widenThreadPool } from '../../src/agent/thread-pool.ts';
 import type { Method, Params, Results } from '../../src/protocol/methods.ts';
 
 /** The agent's own methods, called in this process. */
@@ -8,6 +9,7 @@ export function openAgent(): {
   call<M extends Method>(method: M, params: Params<M>): Promise<Results[M]>;
   end(): Promise<void>;
 } {
+  widenThreadPool();
   const session = new Session();
   const methods = handlers(session);
   const { signal } = new AbortController();

@@ -28,8 +28,11 @@ const target = (store: string) => ({
   writer: `n1-${store}`,
   ...(compression ? { compression } : {}),
 });
+let nodetoolMs = 0;
 const tell = async (argv: string[]) => {
+  const since = performance.now();
   const { exitCode, stderr } = await agent.call('node.run', { argv, timeoutMs: 120_000 });
+  nodetoolMs += performance.now() - since;
   if (exitCode !== 0) throw new Error(`${argv.join(' ')} ended with ${exitCode}: ${stderr}`);
 };
 
@@ -74,4 +77,9 @@ await repository.publish(
 );
 await lease.release();
 await repository.discardRun(run);
-print({ id: run, files: parts.reduce((n, p) => n + p.files, 0), newBytes: parts.reduce((n, p) => n + p.newBytes, 0) });
+print({
+  id: run,
+  files: parts.reduce((n, p) => n + p.files, 0),
+  newBytes: parts.reduce((n, p) => n + p.newBytes, 0),
+  nodetool_s: Math.round(nodetoolMs) / 1000,
+});

@@ -4,10 +4,10 @@ import { compare } from '../compare.ts';
 import { withFilledNode } from '../data/lab-node.ts';
 import type { RowOptions } from '../options.ts';
 import { ensureMedusa, MEDUSA, medusaOn } from '../peers/medusa.ts';
-import type { Row } from '../row.ts';
+import { median, round, type Row } from '../row.ts';
 import { warm } from '../timed.ts';
 import { withFolder } from '../work-folder.ts';
-import { backUp, type BenchRepository, footprint, initRaw } from './product-runs.ts';
+import { backUp, type BackupRun, type BenchRepository, footprint, initRaw } from './product-runs.ts';
 
 const MORE = {
   peer: MEDUSA,
@@ -34,10 +34,15 @@ export async function* fullVsMedusa(o: RowOptions): AsyncGenerator<Row> {
           repository = await initRaw(folder, 'repository');
           await warm(node.record.cassandra.data);
         },
-        more: (runs) => ({ ...MORE, ...footprint(runs) }),
+        more: (runs) => ({ ...MORE, ...footprint(runs), ...nodetoolOf(runs) }),
       });
     }),
   );
+}
+
+/** How much of our time was two starts of nodetool, which no backup of Cassandra can do without. */
+function nodetoolOf(runs: readonly BackupRun[]): { ours_nodetool_s: number } {
+  return { ours_nodetool_s: round(median(runs.map((r) => r.result.nodetool_s))) };
 }
 
 /** A later backup of the same node, with 1 MB of new SSTables. */
@@ -57,7 +62,7 @@ export async function* rerunVsMedusa(o: RowOptions): AsyncGenerator<Row> {
         ours: (turn) => ours(`${turn}`),
         peer: (turn) => medusa.backUp(`rerun-${turn}`),
         between: () => write(1e6),
-        more: (runs) => ({ ...MORE, ...footprint(runs) }),
+        more: (runs) => ({ ...MORE, ...footprint(runs), ...nodetoolOf(runs) }),
       });
     }),
   );

@@ -5,7 +5,7 @@ import { timedProduct, type Timed } from '../timed.ts';
 
 /** What a backup of the product in a process of its own tells. */
 export interface BackupRun extends Timed {
-  result: { id: string; files: number; newBytes: number; rss_mb: number; written_mb: number };
+  result: { id: string; files: number; newBytes: number; rss_mb: number; written_mb: number; nodetool_s: number };
 }
 
 /** What is backed up. */

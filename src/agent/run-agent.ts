@@ -3,6 +3,7 @@ import { Peer, type Handler } from '../protocol/peer.ts';
 import { VERSION } from '../version.ts';
 import { handlers } from './handlers.ts';
 import { Session } from './session.ts';
+import { widenThreadPool } from './thread-pool.ts';
 
 /** How long calls that are under way may go on when the conversation has ended. */
 const HANDLERS_MS = 15_000;
@@ -14,6 +15,7 @@ const HANDLERS_MS = 15_000;
 export async function runAgent(
   change: (methods: Record<string, Handler>) => Record<string, Handler> = (m) => m,
 ): Promise<void> {
+  widenThreadPool();
   const session = new Session();
   const peer = new Peer({
     input: process.stdin,

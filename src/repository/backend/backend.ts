@@ -68,7 +68,7 @@ export interface Backend {
 export interface Batch {
   /** With `to`: the content is for that key and no other, and is expected to have at most `size` bytes. */
   stage(to?: { key: string; size: number }): Promise<Staged>;
-  /** One call for a content that is in memory. */
+  /** One call for a content that is in memory, which may be used again when it returns. */
   stageBytes(bytes: Uint8Array): Promise<Staged>;
   /** The staged content is to become `key`: at the next `flush`, or before it where a key appears whole and durable at once. */
   add(staged: Staged, key: string, onConflict: ConflictPolicy): void;

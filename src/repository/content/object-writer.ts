@@ -17,6 +17,7 @@ import type {
 } from '../types.ts';
 import { throwIfCancelled } from './cancel.ts';
 import { findObject, hashStored, inspectStored } from './find-object.ts';
+import { Buffers } from './buffers.ts';
 import { readPipelined } from './read-pipelined.ts';
 import { rememberIfSettled } from './remember.ts';
 import { PieceWriter } from './piece-writer.ts';
@@ -35,6 +36,8 @@ import {
 /** Up to this size a file is read, hashed and staged in single calls. */
 const SMALL = 256 << 10;
 const SLICE = 1 << 20;
+
+const small = new Buffers(SMALL + 1);
 
 /** Writes contents through a batch of the backend. */
 export class BatchObjectWriter implements ObjectWriter {
@@ -138,15 +141,19 @@ export class BatchObjectWriter implements ObjectWriter {
   }
 
   async #putSmall(file: SourceFile, size: number, options: PutFileOptions): Promise<StoredObject> {
-    // One byte more than the size tells a file that has grown. One that has not its size is read the patient way.
-    const buffer = Buffer.allocUnsafe(size + 1);
-    const n = file.readSync(buffer, 0);
-    if (n !== size) return this.#putLarge(file, n, options);
-    const content = buffer.subarray(0, n);
-    const sha256 = hash('sha256', content);
-    expectContent(file.path, sha256, options.expectSha256);
-    options.onBytes?.(n);
-    return this.#putContent(content, sha256);
+    const buffer = small.take();
+    try {
+      // One byte more than the size tells a file that has grown. One that has not its size is read the patient way.
+      const n = file.readSync(buffer.subarray(0, size + 1), 0);
+      if (n !== size) return await this.#putLarge(file, n, options);
+      const content = buffer.subarray(0, n);
+      const sha256 = hash('sha256', content);
+      expectContent(file.path, sha256, options.expectSha256);
+      options.onBytes?.(n);
+      return await this.#putContent(content, sha256);
+    } finally {
+      small.give(buffer);
+    }
   }
 
   async #putContent(content: Uint8Array, sha256: string): Promise<StoredObject> {
@@ -165,7 +172,7 @@ export class BatchObjectWriter implements ObjectWriter {
     const expected = options.expectSha256;
     const known = expected === undefined ? undefined : await this.#find(expected, size);
     if (known !== undefined) {
-      const read = await hashContent(readPipelined(file, size), this.#watch(options));
+      const read = await hashContent(readPipelined(file), this.#watch(options));
       expectContent(file.path, read.sha256, expected);
       return this.#count(read.sha256, read.size, known, false);
     }
@@ -173,7 +180,7 @@ export class BatchObjectWriter implements ObjectWriter {
       const stored = await this.#putUnderKey(file, size, expected, this.#watch(options));
       if (stored !== undefined) return stored;
     }
-    return this.#stream(file.path, () => readPipelined(file, size), options);
+    return this.#stream(file.path, () => readPipelined(file), options);
   }
 
   /** What is not known to be there is staged while it is read. */
@@ -215,13 +222,9 @@ export class BatchObjectWriter implements ObjectWriter {
     watch: ReadWatch,
   ): Promise<StoredObject | undefined> {
     let encoding: Encoding | undefined;
-    const { sha256, size: length } = await hashContent(
-      readPipelined(file, size),
-      { check: watch.check },
-      async (chunk) => {
-        encoding ??= encodingFor(chunk, this.#encoder);
-      },
-    );
+    const { sha256, size: length } = await hashContent(readPipelined(file), { check: watch.check }, async (chunk) => {
+      encoding ??= encodingFor(chunk, this.#encoder);
+    });
     expectContent(file.path, sha256, expected);
     const found = await this.#find(sha256, length);
     if (found !== undefined) {
@@ -233,7 +236,7 @@ export class BatchObjectWriter implements ObjectWriter {
     encoding = encoder.encoding ?? encoding ?? encodingFor(Buffer.alloc(0), encoder);
     const staged = await this.#staging.stage({ key: objectKey(name, encoding), size: length });
     try {
-      const read = await storeContent(readPipelined(file, length), staged, encoder, watch);
+      const read = await storeContent(readPipelined(file), staged, encoder, watch);
       const same = read.sha256 === sha256;
       // Another call may have staged the same content meanwhile.
       const other = this.#staging.object(name);

@@ -1,14 +1,17 @@
+import { Buffers } from './buffers.ts';
 import type { SourceFile } from './source-file.ts';
 
-const CHUNK = 1 << 20;
+/** What is read by one core is hashed and written by others soon: more would have left their caches by then. */
+const CHUNK = 128 << 10;
+
+const buffers = new Buffers(CHUNK);
 
 /**
- * The file to its end in chunks of 1 MiB; the next one is being read while the caller uses the present one. A chunk is
+ * The file to its end in chunks of 128 KiB; the next one is being read while the caller uses the present one. A chunk is
  * valid until the next one is asked for.
  */
-export async function* readPipelined(file: SourceFile, size: number): AsyncGenerator<Buffer> {
-  const length = Math.min(CHUNK, size + 1);
-  let [current, spare] = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(length)];
+export async function* readPipelined(file: SourceFile): AsyncGenerator<Buffer> {
+  let [current, spare] = [buffers.take(), buffers.take()];
   let position = 0;
   let next = file.read(current, position);
   try {
@@ -21,5 +24,7 @@ export async function* readPipelined(file: SourceFile, size: number): AsyncGener
   } finally {
     // The file must not be closed under a read that is under way.
     await next.catch(() => 0);
+    buffers.give(current);
+    buffers.give(spare);
   }
 }

@@ -4,15 +4,19 @@ import { errnoCode, repositoryFsError } from './fs-error.ts';
 
 /** Published files may be read by the owner's group, and written by nobody. */
 export const PUBLISHED_MODE = 0o440;
-/** From this size on a file's write-back begins when it is complete, so that the group's sync finds little to do. */
-const EARLY_WRITE_BACK = 4 << 20;
+/** So many bytes are given to the disk while more come, and from the next size on what is left at the end: the group's sync then finds little to do. */
+const WRITE_BACK_EACH = 32 << 20;
+const WRITE_BACK_LAST = 4 << 20;
 
 /** A file below `incoming/`; created with the mode that it keeps, since publishing only links it. */
 export class StagedFile implements Staged {
   readonly path: string;
   #fd: number | undefined;
   #size = 0;
+  #givenToDisk = 0;
   #writeBack: Promise<void> = Promise.resolve();
+  /** Syncs that are under way: the file must not be closed under them. */
+  #syncs = 0;
 
   constructor(path: string) {
     this.path = path;
@@ -34,6 +38,7 @@ export class StagedFile implements Staged {
       );
     }
     this.#size += chunk.length;
+    if (this.#size - this.#givenToDisk >= WRITE_BACK_EACH) this.#beginWriteBack(fd);
   }
 
   writeAllSync(bytes: Uint8Array): void {
@@ -51,20 +56,8 @@ export class StagedFile implements Staged {
 
   async end(): Promise<void> {
     const fd = this.#openFd();
-    if (this.#size < EARLY_WRITE_BACK) {
-      this.#close();
-      return;
-    }
-    this.#fd = undefined;
-    this.#writeBack = new Promise((resolve, reject) =>
-      fs.fdatasync(fd, (error) => {
-        fs.closeSync(fd);
-        if (error) reject(repositoryFsError(error, `sync ${this.path}`));
-        else resolve();
-      }),
-    );
-    // A failure is thrown by `written`; until someone asks it must not end the process.
-    this.#writeBack.catch(() => undefined);
+    if (this.#size >= WRITE_BACK_LAST) this.#beginWriteBack(fd);
+    this.#close();
   }
 
   /** Fails when an early write-back failed. */
@@ -85,6 +78,18 @@ export class StagedFile implements Staged {
     }
   }
 
+  #beginWriteBack(fd: number): void {
+    this.#givenToDisk = this.#size;
+    this.#syncs++;
+    const sync = () =>
+      new Promise<void>((resolve, reject) =>
+        fs.fdatasync(fd, (error) => (error ? reject(repositoryFsError(error, `sync ${this.path}`)) : resolve())),
+      );
+    // The first failure is thrown by `written`; until someone asks it must not end the process.
+    this.#writeBack = this.#writeBack.then(sync).finally(() => this.#syncs--);
+    this.#writeBack.catch(() => undefined);
+  }
+
   #openFd(): number {
     if (this.#fd === undefined) throw repositoryFsError(new Error('closed'), `write ${this.path}`);
     return this.#fd;
@@ -94,6 +99,7 @@ export class StagedFile implements Staged {
     if (this.#fd === undefined) return;
     const fd = this.#fd;
     this.#fd = undefined;
-    fs.closeSync(fd);
+    if (this.#syncs === 0) fs.closeSync(fd);
+    else void this.#writeBack.catch(() => undefined).then(() => fs.closeSync(fd));
   }
 }

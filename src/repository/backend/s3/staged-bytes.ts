@@ -1,14 +1,14 @@
 import type { Staged } from '../backend.ts';
 import type { BatchContext } from './s3-batch.ts';
 
-/** A content in memory. */
+/** A content in memory: a copy of what the caller uses again. */
 export class StagedBytes implements Staged {
   readonly #bytes: Uint8Array;
   readonly #release: () => void;
 
   /** `release` gives the memory back that is counted for it. */
   constructor(bytes: Uint8Array, release: () => void) {
-    this.#bytes = bytes;
+    this.#bytes = Uint8Array.from(bytes);
     this.#release = release;
   }
 
