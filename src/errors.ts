@@ -63,6 +63,10 @@ export const ERRORS = {
   'repository-failed': { exit: 1, hint: 'Check the storage that holds the repository, then run the command again.' },
   locked: { exit: 11, hint: 'Another run holds the lease; wait for it, or run `skep unlock`.' },
   'ssh-credentials': { exit: 12, hint: 'Check the ssh user, key and known_hosts: run `ssh NODE true` by hand.' },
+  'sudo-refused': {
+    exit: 12,
+    hint: 'Put the lines that `skep init --sudoers` prints into /etc/sudoers.d/skep on the node; then `skep check`.',
+  },
   'cql-credentials': { exit: 12, hint: 'Check `cassandra.user` and `cassandra.password` in skep.yaml.' },
   'jmx-credentials': { exit: 12, hint: 'Check `cassandra.jmx` user and password file in skep.yaml.' },
   'elasticsearch-credentials': { exit: 12, hint: 'Check `elasticsearch` user and password in skep.yaml.' },

@@ -31,5 +31,6 @@ export { keys, type KeysReport, rotateKeys } from './run/keys.ts';
 export type { ReadKeys } from './run/access-to.ts';
 export { list, show, type ShownBackup, type ShownDetails, verify } from './run/inspect.ts';
 export { forget, leases, prune, unlock } from './run/retention.ts';
+export { sudoers } from './run/sudoers.ts';
 export { restore, type RestoreOptions, type RestoreResult } from './run/restore.ts';
 export { VERSION } from './version.ts';

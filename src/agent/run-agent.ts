@@ -6,7 +6,7 @@ import { Session } from './session.ts';
 import { widenThreadPool } from './thread-pool.ts';
 
 /** How long calls that are under way may go on when the conversation has ended. */
-const HANDLERS_MS = 15_000;
+const HANDLERS_MS = 8_000;
 
 /**
  * Talks on stdin and stdout, logs on stderr, and holds nothing after it has left: when the controller goes, is silent,

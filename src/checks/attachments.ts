@@ -15,7 +15,7 @@ export const attachments: Check = {
   needs: 'report',
   async run(ctx) {
     const { location, node, accept_damaged } = ctx.connections.cluster.files;
-    return onNodes(ctx, [node], async (agent) => [
+    return onNodes(ctx, { nodes: [node], store: 'files' }, async (agent) => [
       judgeSample(
         node,
         location,

@@ -32,7 +32,7 @@ export async function repairNodes(
       stage,
       text: `full repair of ${keyspace} on ${node} (${i + 1} of ${nodes.length})`,
     });
-    const r = await agentOf(c.agents, node).call(
+    const r = await agentOf(c.agents, node, 'cassandra').call(
       'repair.run',
       { argv: nodetoolArgv(c.cluster, node, args) },
       {

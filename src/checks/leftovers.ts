@@ -31,7 +31,7 @@ export const leftovers: Check = {
       left.push({ node: node.name, tags, pins: runs });
       return [];
     });
-    const more = await onNodes(ctx, [files.node], async (agent, node) => {
+    const more = await onNodes(ctx, { nodes: [files.node], store: 'files' }, async (agent, node) => {
       const { runs } = await agent.call('look.pins', { folders: [join(files.location, PIN_FOLDER)] });
       left.push({ node, tags: [], pins: runs });
       return [];

@@ -16,7 +16,7 @@ export const logs: Check = {
   needs: 'report',
   async run(ctx) {
     const nodes = new Map(ctx.connections.cluster.nodes.map((n) => [n.name, n]));
-    return onNodes(ctx, [...nodes.keys()], async (agent, name) => {
+    return onNodes(ctx, { nodes: [...nodes.keys()] }, async (agent, name) => {
       const results: CheckResult[] = [];
       for (const service of rolesOf(nodes.get(name) as NodeConfig)) {
         const files = forNode(serviceOf(ctx, service).logs, name);

@@ -25,7 +25,7 @@ export const nodesUp: Check = {
     const views: View[] = [];
     const limit = pLimit(AT_ONCE);
     const names = cassandraNodes(cluster).map((n) => n.name);
-    const failures = await onNodes(ctx, names, (agent, from) =>
+    const failures = await onNodes(ctx, { nodes: names, store: 'cassandra' }, (agent, from) =>
       limit(async () => {
         views.push({ from, lines: parseStatus(await nodetool(agent, cluster, ['status'], { signal: ctx.signal })) });
         return [];

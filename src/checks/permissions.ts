@@ -15,12 +15,12 @@ export const permissions: Check = {
         const facts = await agent.call('node.facts', { paths: node.dataDirs }, { signal: ctx.signal });
         return judgeFolders(node.name, facts, 'data folder');
       })),
-      ...(await onNodes(ctx, [files.node], async (agent, node) => {
+      ...(await onNodes(ctx, { nodes: [files.node], store: 'files' }, async (agent, node) => {
         const facts = await agent.call('node.facts', { paths: [files.location] }, { signal: ctx.signal });
         const rights = judgeFolders(node, facts, 'folder of attachments');
         return rights.some((r) => r.verdict === 'fail') ? rights : [...rights, ...(await lookAtLinks(ctx, facts))];
       })),
-      ...(await onNodes(ctx, [elasticsearch.staging.node], async (agent, node) => {
+      ...(await onNodes(ctx, { nodes: [elasticsearch.staging.node], store: 'elasticsearch' }, async (agent, node) => {
         const paths = [elasticsearch.staging.location];
         const facts = await agent.call('node.facts', { paths }, { signal: ctx.signal });
         return judgeFolders(node, facts, 'staging folder of Elasticsearch');
@@ -31,7 +31,7 @@ export const permissions: Check = {
 
 async function lookAtLinks(ctx: CheckContext, facts: NodeFacts): Promise<CheckResult[]> {
   const { node, location } = ctx.connections.cluster.files;
-  return onNodes(ctx, [node], async (agent) => {
+  return onNodes(ctx, { nodes: [node], store: 'files' }, async (agent) => {
     const look = await agent.call(
       'look.link',
       { from: location, into: join(location, PIN_FOLDER) },

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { cassandraNodes } from '../config/load.ts';
 import { SkepError } from '../errors.ts';
 import type { Space } from '../protocol/methods.ts';
-import type { Agent } from '../remote/agent-client.ts';
+import type { AgentProcess } from '../remote/agent-process.ts';
+import { type Store, storesOn } from '../remote/become.ts';
 import { openRepository, type RepositoryAccess } from '../repository/index.ts';
 import { checkName, checkOwner } from '../run/open-repository.ts';
 import { type Check, type CheckContext, type CheckResult, fail, pass } from './check.ts';
@@ -18,20 +19,22 @@ export const repository: Check = {
     const { location } = access;
     const here = await lookHere(ctx);
     if (here.verdict === 'fail') return [here];
-    const onEach = await onNodes(ctx, writers(ctx), async (agent, node) => {
+    const look = async (agent: AgentProcess, node: string) => {
       if (access.s3 !== undefined) return reach(agent, node, access, ctx.signal);
       const paths = [location, join(location, 'skep.json')];
       const { space, user } = await agent.call('node.facts', { paths }, { signal: ctx.signal });
       return judgeMount({ node, user, folder: space[0] as Space, marker: space[1] as Space });
-    });
-    if (onEach.length > 0) return [here, ...onEach];
-    return [pass(`${here.seen}; reached by ${writers(ctx).join(', ')}`)];
+    };
+    const onEach = await Promise.all(writers(ctx).map((w) => onNodes(ctx, { nodes: [w.node], store: w.store }, look)));
+    if (onEach.some((found) => found.length > 0)) return [here, ...onEach.flat()];
+    const reached = new Set(writers(ctx).map((w) => w.node));
+    return [pass(`${here.seen}; reached by ${[...reached].join(', ')}`)];
   },
 };
 
 /** Whether a node's agent can write to an object storage, and finds the same repository there. */
 async function reach(
-  agent: Agent,
+  agent: AgentProcess,
   node: string,
   repository: RepositoryAccess,
   signal: AbortSignal,
@@ -50,12 +53,14 @@ async function reach(
   }
 }
 
-/** The nodes whose agents store something. */
-export function writers(ctx: CheckContext): string[] {
+/** The agents that store something: with `become` those of one node are other users. */
+function writers(ctx: CheckContext): { node: string; store: Store }[] {
   const { cluster } = ctx.connections;
-  return [
-    ...new Set([...cassandraNodes(cluster).map((n) => n.name), cluster.files.node, cluster.elasticsearch.staging.node]),
-  ];
+  return cluster.nodes.flatMap((n) => {
+    const stores = storesOn(n, cluster);
+    const alike = cluster.agent.become === 'none' ? stores.slice(0, 1) : stores;
+    return alike.map((store) => ({ node: n.name, store }));
+  });
 }
 
 async function lookHere({ connections, topology }: CheckContext): Promise<CheckResult> {

@@ -12,7 +12,7 @@ export const services: Check = {
   needs: 'report',
   async run(ctx) {
     const nodes = new Map(ctx.connections.cluster.nodes.map((n) => [n.name, n]));
-    const found = await onNodes(ctx, [...nodes.keys()], async (agent, name) => {
+    const found = await onNodes(ctx, { nodes: [...nodes.keys()] }, async (agent, name) => {
       const results: CheckResult[] = [];
       for (const service of rolesOf(nodes.get(name) as NodeConfig)) {
         const { status, start } = serviceOf(ctx, service);

@@ -39,12 +39,12 @@ export const space: Check = {
     });
     const { files, elasticsearch } = ctx.connections.cluster;
     failures.push(
-      ...(await onNodes(ctx, [files.node], async (agent) => {
+      ...(await onNodes(ctx, { nodes: [files.node], store: 'files' }, async (agent) => {
         const o = { location: files.location, sample: SAMPLE };
         sizes.files = (await agent.call('look.attachments', o, { signal: ctx.signal })).bytes;
         return [];
       })),
-      ...(await onNodes(ctx, [elasticsearch.staging.node], async (agent, node) => {
+      ...(await onNodes(ctx, { nodes: [elasticsearch.staging.node], store: 'elasticsearch' }, async (agent, node) => {
         const { space: at } = await agent.call('node.facts', { paths: [elasticsearch.staging.location] });
         const need = { what: 'staging', bytes: stagingNeed(sizes.elasticsearch), space: at[0] as Space };
         needs.set(node, [...(needs.get(node) ?? []), need]);

@@ -79,6 +79,18 @@ function checkReferences(c: ClusterConfig, file: string): ClusterConfig {
     if (!names.includes(name)) refuse(key, `no node is called ${name}`);
   }
   if (!c.nodes.some((n) => n.cassandra)) refuse('nodes', 'none has an address under `cassandra`');
+  c.nodes.forEach((n, i) => {
+    if ((n.transport === 'command') === (n.via === undefined)) {
+      refuse(`nodes.${i}.via`, 'it goes with `transport: command`, and is needed there');
+    }
+  });
+  if (c.agent.become === 'sudo' && !(c.agent.command ?? c.agent.folder)) {
+    const hint = 'Name a folder on the nodes that every user can go to, as /var/tmp/skep.';
+    refuse('agent.folder', 'it is needed with `become: sudo`: the home of who logs in is closed to others', hint);
+  }
+  if (c.agent.command && (c.agent.executable ?? c.agent.folder)) {
+    refuse('agent.command', 'an agent that is there already is not copied: leave out executable and folder');
+  }
   const accounts = { elasticsearch: c.elasticsearch, 'index.janusgraph': c.index.janusgraph };
   for (const [key, account] of Object.entries(accounts)) {
     if (account && (account.user === undefined) !== (account.password === undefined)) {

@@ -36,6 +36,8 @@ const service = (unit: string) =>
     })
     .prefault({});
 
+const user = z.string().regex(/^[a-z_][a-z0-9_-]*$/, 'not the name of a user');
+
 const count = z.number().int().nonnegative();
 
 const ssh = z.strictObject({
@@ -99,8 +101,10 @@ const repository = z
 
 const node = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'letters, digits, dots and dashes only'),
-  /** `ssh` runs the agent over the system's ssh; `local` on this machine. */
-  transport: z.enum(['ssh', 'local']).default('ssh'),
+  /** `ssh` runs the agent over the system's ssh; `local` on this machine; `command` by what `via` says. */
+  transport: z.enum(['ssh', 'local', 'command']).default('ssh'),
+  /** In front of what `command` runs on the node, with its stdin and stdout: `[docker, exec, -i, cassandra-1]`. */
+  via: argv.optional(),
   /** The host as ssh knows it; the node's name when absent. */
   host: z.string().optional(),
   /** The address on which this node's Cassandra answers CQL; absent on a node without Cassandra. */
@@ -119,8 +123,27 @@ const cluster = z.strictObject({
   ssh: ssh.prefault({}),
   agent: z
     .strictObject({
-      /** How a node runs the agent. This skep's own source under this Node when absent. */
+      /** How a node runs an agent that is there already: nothing is copied to it. */
       command: argv.optional(),
+      /**
+       * skep's single executable for the nodes, on this machine; `{arch}` stands for `x64` or `arm64`. This executable when
+       * absent; a skep that runs from its source then runs it on the node as well.
+       */
+      executable: z.string().startsWith('/').optional(),
+      /** Where it is kept on a node; `~/.cache/skep/agents` of the user when absent. Other users must be able to go there with `become`. */
+      folder: z.string().startsWith('/').optional(),
+      /**
+       * `sudo`: who logs in on a node hands over to the users below, each for files of one store, and starts and stops
+       * services as root. `skep init` prints the lines that sudoers needs.
+       */
+      become: z.enum(['none', 'sudo']).default('none'),
+      users: z
+        .strictObject({
+          cassandra: user.default('cassandra'),
+          files: user.default('thehive'),
+          elasticsearch: user.default('elasticsearch'),
+        })
+        .prefault({}),
     })
     .prefault({}),
   cassandra: z.strictObject({
@@ -243,4 +266,5 @@ export type Config = z.output<typeof configSchema>;
 export type ClusterConfig = z.output<typeof cluster> & { name: string };
 export type NodeConfig = z.output<typeof node>;
 export type ServiceConfig = ClusterConfig['thehive']['service'];
+export type AgentConfig = ClusterConfig['agent'];
 export type SshConfig = z.output<typeof ssh>;

@@ -3,6 +3,9 @@ import { deserializeError, type SerializedError, SkepError, toSkepError } from '
 import { encodeFrame, FrameDecoder, PROTOCOL_VERSION } from './frames.ts';
 import { type Message, messageSchema } from './messages.ts';
 
+/** With the time that an agent takes to clean up, one that has lost its controller is gone within 30 s. */
+const SILENCE_MS = 18_000;
+
 /** What a handler of a call is given beside its parameters. */
 export interface CallContext {
   signal: AbortSignal;
@@ -75,7 +78,7 @@ export class Peer {
     input.on('end', () => this.#ended());
     input.on('error', (e) => this.close(toSkepError(e, 'node-unreachable')));
     output.on('error', (e) => this.close(toSkepError(e, 'node-unreachable')));
-    const silence = options.silenceMs ?? 30_000;
+    const silence = options.silenceMs ?? SILENCE_MS;
     this.#timer = setInterval(() => {
       if (Date.now() - this.#lastHeard > silence) {
         this.close(new SkepError('node-unreachable', `nothing heard for ${silence / 1000} s`, { retryable: true }));

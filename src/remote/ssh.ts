@@ -3,13 +3,19 @@ import { SkepError } from '../errors.ts';
 import { quoteAll } from './quote.ts';
 
 /** The local argv that runs `command` on a node over the system's ssh. Never asks anything: keys and known hosts only. */
-export function sshArgv(node: NodeConfig, ssh: SshConfig, command: readonly string[]): string[] {
+export function sshArgv(
+  node: NodeConfig,
+  ssh: SshConfig,
+  command: readonly string[],
+  o: { compressed?: boolean } = {},
+): [string, ...string[]] {
   const options = {
     BatchMode: 'yes',
     StrictHostKeyChecking: 'yes',
     ConnectTimeout: String(Math.max(1, Math.round(ssh.connect_timeout / 1000))),
     ServerAliveInterval: '5',
     ServerAliveCountMax: '6',
+    ...(o.compressed ? { Compression: 'yes' } : {}),
     ...(ssh.known_hosts_file ? { UserKnownHostsFile: ssh.known_hosts_file } : {}),
     ...(ssh.identity_file ? { IdentityFile: ssh.identity_file, IdentitiesOnly: 'yes' } : {}),
   };

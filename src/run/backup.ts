@@ -7,6 +7,7 @@ import { stagingFolder } from '../drivers/elasticsearch/snapshots.ts';
 import { SkepError, toSkepError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import type { Captured } from '../protocol/methods.ts';
+import { STORES } from '../remote/become.ts';
 import {
   type Compression,
   type Manifest,
@@ -147,7 +148,7 @@ interface CapturedAll {
 async function capture(w: BackupWork): Promise<CapturedAll> {
   const { c, emit, signal } = w;
   const { files } = c.cluster;
-  const filesAgent = agentOf(c.agents, files.node);
+  const filesAgent = agentOf(c.agents, files.node, 'files');
   const filesTarget = targetOf(w, files.node, 'files');
   // A listing that is sealed to those who restore cannot be read here.
   const previous = w.repository.sealed ? undefined : await previousListing(w.repository, files.node, 'files');
@@ -173,7 +174,7 @@ async function capture(w: BackupWork): Promise<CapturedAll> {
     const target = targetOf(w, staging.node, 'elasticsearch');
     const onProgress = (p: object) =>
       emit({ type: 'progress', node: staging.node, store: 'elasticsearch', stage: 'store', files: 0, bytes: 0, ...p });
-    const stored = await agentOf(c.agents, staging.node).call(
+    const stored = await agentOf(c.agents, staging.node, 'elasticsearch').call(
       'capture.tree',
       { target, folder: stagingFolder(staging.location) },
       { signal, onProgress },
@@ -236,8 +237,10 @@ function summarize(
 async function peakMemory(c: Connections): Promise<Record<string, number>> {
   const peaks: Record<string, number> = { controller: process.resourceUsage().maxRSS * 1024 };
   for (const [node, agent] of c.agents) {
-    const facts = await agent.call('node.facts', { paths: [] }).catch(() => undefined);
-    if (facts) peaks[node] = facts.peakRssBytes;
+    for (const process of new Set([agent, ...STORES.map((store) => agent.as(store))])) {
+      const facts = await process.call('node.facts', { paths: [] }).catch(() => undefined);
+      if (facts) peaks[node] = Math.max(peaks[node] ?? 0, facts.peakRssBytes);
+    }
   }
   return peaks;
 }

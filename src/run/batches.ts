@@ -21,7 +21,7 @@ export async function settleBatches(w: RestoreWork): Promise<void> {
           context: { node },
         });
       }
-      await nodetool(agentOf(w.c.agents, node), w.c.cluster, ['replaybatchlog'], { signal: w.signal });
+      await nodetool(agentOf(w.c.agents, node, 'cassandra'), w.c.cluster, ['replaybatchlog'], { signal: w.signal });
       await delay(2_000, undefined, { signal: w.signal });
     }
   }

@@ -60,7 +60,7 @@ async function untilUp(w: RestoreWork, node: string, withinMs: number): Promise<
 }
 
 async function drain(w: RestoreWork, node: string): Promise<void> {
-  const agent = agentOf(w.c.agents, node);
+  const agent = agentOf(w.c.agents, node, 'cassandra');
   await nodetool(agent, w.c.cluster, ['drain'], { signal: w.signal, timeoutMs: START_MS });
 }
 
@@ -68,7 +68,7 @@ async function drain(w: RestoreWork, node: string): Promise<void> {
 async function modeOf(w: RestoreWork, node: string): Promise<string> {
   const args = ['netstats'];
   const argv = nodetoolArgv(w.c.cluster, node, args);
-  const agent = agentOf(w.c.agents, node);
+  const agent = agentOf(w.c.agents, node, 'cassandra');
   const r = await agent.call('node.run', { argv, timeoutMs: 120_000 }, { signal: w.signal });
   if (/^Mode: /m.test(r.stdout)) return r.stdout;
   const error = nodetoolError(node, args, r.exitCode, `${r.stdout}\n${r.stderr}`);

@@ -6,6 +6,8 @@ import type { Cql } from '../drivers/cassandra/cql.ts';
 import { openSearch, type Search } from '../drivers/elasticsearch/client.ts';
 import { SkepError } from '../errors.ts';
 import { type Agent, openAgent } from '../remote/agent-client.ts';
+import type { AgentProcess } from '../remote/agent-process.ts';
+import type { Store } from '../remote/become.ts';
 import type { RepositoryAccess } from '../repository/index.ts';
 import { accessTo } from './access-to.ts';
 
@@ -65,19 +67,20 @@ export async function closeAgents(agents: Agents): Promise<void> {
   await Promise.allSettled([...agents.values()].map((a) => a.close()));
 }
 
-export function agentOf(agents: Agents, node: string): Agent {
+/** The agent on a node that works with the files of a store; that of who logs in when no store is named. */
+export function agentOf(agents: Agents, node: string, store?: Store): AgentProcess {
   const agent = agents.get(node);
   if (!agent) throw new SkepError('internal', `no agent on ${node}`);
-  return agent;
+  return store === undefined ? agent : agent.as(store);
 }
 
 /** Runs one step on every Cassandra node at the same time; all have ended when it resolves or throws the first error. */
 export async function onCassandraNodes<T>(
   c: Pick<Connections, 'cluster' | 'agents'>,
-  step: (agent: Agent, node: string) => Promise<T>,
+  step: (agent: AgentProcess, node: string) => Promise<T>,
 ): Promise<Map<string, T>> {
   const names = cassandraNodes(c.cluster).map((n) => n.name);
-  const done = await Promise.allSettled(names.map((name) => step(agentOf(c.agents, name), name)));
+  const done = await Promise.allSettled(names.map((name) => step(agentOf(c.agents, name, 'cassandra'), name)));
   const failed = done.find((r) => r.status === 'rejected');
   if (failed) throw failed.reason;
   return new Map(done.map((r, i) => [names[i] as string, (r as PromiseFulfilledResult<T>).value]));

@@ -21,7 +21,7 @@ export async function refuseDamaged(
 ): Promise<void> {
   if (mismatched.length === 0) return;
   const { node, location, accept_damaged } = c.cluster.files;
-  const agent = agentOf(c.agents, node);
+  const agent = agentOf(c.agents, node, 'files');
   const { states } = await agent.call('files.judge', { location, paths: [...mismatched] }, { signal: o.signal });
   const { damaged, warnings } = judgeDamage(states, accept_damaged);
   for (const w of warnings) o.emit({ type: 'warning', text: w.text, context: { path: w.path } });

@@ -8,7 +8,7 @@ import { listingOf, type RestoreWork } from './restore-work.ts';
 /** The attachments: the previous ones are set aside first, those with the same content come back as links. */
 export async function layOutFiles(w: RestoreWork): Promise<void> {
   const { location, node } = w.c.cluster.files;
-  const agent = agentOf(w.c.agents, node);
+  const agent = agentOf(w.c.agents, node, 'files');
   const listing = listingOf(w, 'files');
   const aside = join(location, UNDO_FOLDER, w.journal.run);
   if (!w.journal.isDone('files-aside')) {
@@ -26,7 +26,7 @@ export async function layOutFiles(w: RestoreWork): Promise<void> {
 export async function layOutSearch(w: RestoreWork): Promise<void> {
   const { node } = w.c.cluster.elasticsearch.staging;
   const listing = listingOf(w, 'elasticsearch');
-  await agentOf(w.c.agents, node).call(
+  await agentOf(w.c.agents, node, 'elasticsearch').call(
     'restore.tree',
     { repository: w.c.access, listing, prefix: '', to: restoreFolder(w.c, w.journal.run) },
     { signal: w.signal, onProgress: progressOf(w, node, 'elasticsearch', listing) },

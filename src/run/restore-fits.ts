@@ -85,13 +85,23 @@ async function checkSearchVersion(w: RestoreWork): Promise<void> {
 async function mayWrite(w: RestoreWork, live: Topology): Promise<CheckResult[]> {
   const { files, elasticsearch } = w.c.cluster;
   const folders = [
-    ...live.nodes.map((n) => ({ node: n.name, paths: [...n.dataDirs, n.commitlogDir], own: true })),
-    { node: files.node, paths: [files.location], own: true },
-    { node: elasticsearch.staging.node, paths: [elasticsearch.staging.location], own: false },
+    ...live.nodes.map((n) => ({
+      node: n.name,
+      store: 'cassandra' as const,
+      paths: [...n.dataDirs, n.commitlogDir],
+      own: true,
+    })),
+    { node: files.node, store: 'files' as const, paths: [files.location], own: true },
+    {
+      node: elasticsearch.staging.node,
+      store: 'elasticsearch' as const,
+      paths: [elasticsearch.staging.location],
+      own: false,
+    },
   ];
   const results: CheckResult[] = [];
-  for (const { node, paths, own } of folders) {
-    const facts = await agentOf(w.c.agents, node).call('node.facts', { paths }, { signal: w.signal });
+  for (const { node, store, paths, own } of folders) {
+    const facts = await agentOf(w.c.agents, node, store).call('node.facts', { paths }, { signal: w.signal });
     for (const s of facts.space) {
       if (s.exists && s.writable && (!own || facts.uid === 0 || facts.uid === s.uid)) continue;
       const why = !s.exists ? 'is not there' : `belongs to user ${s.uid}; ${facts.user} could not lay out files in it`;

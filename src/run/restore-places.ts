@@ -43,7 +43,7 @@ async function placesOfNode(c: Connections, node: TopologyNode, run: string): Pr
     ...others,
   ];
   const base = c.cluster.restore.undo_folder;
-  const { undo } = await agentOf(c.agents, node.name).call('restore.places', {
+  const { undo } = await agentOf(c.agents, node.name, 'cassandra').call('restore.places', {
     folders: named.map(([, folder]) => folder),
     ...(base === undefined ? {} : { base }),
   });

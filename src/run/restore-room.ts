@@ -1,6 +1,7 @@
 import type { Topology } from '../discovery/topology.ts';
 import { SkepError } from '../errors.ts';
 import type { Space } from '../protocol/methods.ts';
+import type { Store } from '../remote/become.ts';
 import { agentOf } from './connections.ts';
 import type { RestoreWork } from './restore-work.ts';
 
@@ -10,6 +11,7 @@ const RESERVE = 0.05;
 /** Bytes that a restore lays out at a place of a node. */
 export interface RoomNeed {
   node: string;
+  store: Store;
   path: string;
   bytes: number;
 }
@@ -29,19 +31,30 @@ export async function checkRoom(w: RestoreWork, live: Topology): Promise<void> {
     ...live.nodes.flatMap((n) =>
       n.dataDirs.map((path) => ({
         node: n.name,
+        store: 'cassandra' as const,
         path,
         bytes: Math.ceil(sizeOf('cassandra', n.name) / n.dataDirs.length),
       })),
     ),
-    { node: files.node, path: files.location, bytes: sizeOf('files') },
-    { node: elasticsearch.staging.node, path: elasticsearch.staging.location, bytes: sizeOf('elasticsearch') },
+    { node: files.node, store: 'files', path: files.location, bytes: sizeOf('files') },
+    {
+      node: elasticsearch.staging.node,
+      store: 'elasticsearch',
+      path: elasticsearch.staging.location,
+      bytes: sizeOf('elasticsearch'),
+    },
   ];
   for (const node of new Set(needs.map((n) => n.node))) {
     const own = needs.filter((n) => n.node === node);
-    const paths = own.map((n) => n.path);
-    const { space } = await agentOf(w.c.agents, node).call('node.facts', { paths }, { signal: w.signal });
+    const space = await Promise.all(own.map((need) => spaceAt(w, need)));
     refuseWithoutRoom(own, space);
   }
+}
+
+async function spaceAt(w: RestoreWork, { node, store, path }: RoomNeed): Promise<Space> {
+  const agent = agentOf(w.c.agents, node, store);
+  const { space } = await agent.call('node.facts', { paths: [path] }, { signal: w.signal });
+  return space[0] as Space;
 }
 
 /** Needs of one node, with the space at each; those on one filesystem are added up. */

@@ -78,7 +78,7 @@ export async function restoreSteps(w: RestoreWork): Promise<Restored> {
   );
   // A step of its own: once the files are gone the one before cannot be repeated.
   await step('elasticsearch-tidy', 'removing the laid out Elasticsearch snapshot', () =>
-    agentOf(c.agents, c.cluster.elasticsearch.staging.node).call('restore.remove', {
+    agentOf(c.agents, c.cluster.elasticsearch.staging.node, 'elasticsearch').call('restore.remove', {
       folders: [restoreFolder(c, run)],
     }),
   );

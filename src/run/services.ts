@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { forNode } from '../config/load.ts';
 import type { ClusterConfig, NodeConfig, ServiceConfig } from '../config/schema.ts';
 import { SkepError } from '../errors.ts';
+import { asRoot } from '../remote/become.ts';
 import { agentOf, type Agents } from './connections.ts';
 
 export type ServiceName = 'cassandra' | 'elasticsearch' | 'thehive';
@@ -63,7 +64,7 @@ async function command(
   what: 'start' | 'stop',
   signal: AbortSignal,
 ): Promise<void> {
-  const argv = forNode(commandsOf(c.cluster, service)[what], node);
+  const argv = asRoot(c.cluster.agent, forNode(commandsOf(c.cluster, service)[what], node));
   const r = await agentOf(c.agents, node).call('node.run', { argv, timeoutMs: START_TIMEOUT_MS }, { signal });
   if (r.exitCode === 0) return;
   const last = `${r.stdout}\n${r.stderr}`.trim().split('\n').at(-1) ?? '';

@@ -130,7 +130,7 @@ export async function linger(
 export async function cutFindings(c: Connections, cut: OpenCut, run: string): Promise<EvidenceFinding[]> {
   const findings: EvidenceFinding[] = [];
   for (const n of cut.topology.nodes) {
-    const pinned = await agentOf(c.agents, n.name).call('pin.list', { run });
+    const pinned = await agentOf(c.agents, n.name, 'cassandra').call('pin.list', { run });
     for (const segment of pinned.missed) findings.push({ kind: 'segment-missed', node: n.name, segment });
     findings.push(
       ...gaps(

@@ -1,7 +1,7 @@
 import { forNode } from '../../config/load.ts';
 import type { ClusterConfig } from '../../config/schema.ts';
 import { SkepError } from '../../errors.ts';
-import type { Agent } from '../../remote/agent-client.ts';
+import type { AgentProcess } from '../../remote/agent-process.ts';
 
 /** The argv of a nodetool call on a node; the JMX password stays in its file. */
 export function nodetoolArgv(cluster: ClusterConfig, node: string, args: readonly string[]): string[] {
@@ -35,7 +35,7 @@ export const clearSnapshotArgs = (tag: string, keyspace: string): string[] => [
  * Errors: `jmx-credentials`, `command-failed` with what it printed last.
  */
 export async function nodetool(
-  agent: Agent,
+  agent: AgentProcess,
   cluster: ClusterConfig,
   args: readonly string[],
   opts: { timeoutMs?: number; signal?: AbortSignal; toEnd?: boolean } = {},

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type Agent, defaultAgentCommand, openAgent } from '../../../src/remote/agent-client.ts';
+import { type Agent, sourceCommand, openAgent } from '../../../src/remote/agent-client.ts';
 import { VERSION } from '../../../src/version.ts';
 import { localCluster } from '../support/cluster.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -65,7 +65,7 @@ describe('an agent on this machine', () => {
   test('has gone when close resolves, also while something of its own keeps its output open', async () => {
     const { root } = await commitlog();
     const pidFile = join(root, 'pid');
-    const [file, ...args] = defaultAgentCommand() as [string, ...string[]];
+    const [file, ...args] = sourceCommand() as [string, ...string[]];
     // As an ssh master in the background does.
     const agent = await open([...shell(`sleep 300 & echo $! > ${pidFile}; exec "$0" "$@"`), file, ...args]);
     const pid = Number(await readFile(pidFile, 'utf8'));

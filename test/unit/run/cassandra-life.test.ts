@@ -65,12 +65,13 @@ function workOn(nodes: Nodes, events: SkepEvent[] = [], signal = new AbortContro
   const names = Object.keys(nodes.states);
   const service = { start: ['service', 'start'], stop: ['service', 'stop'], status: ['service', 'status'] };
   const agents = new Map(
-    names.map((name) => [
-      name,
-      { node: { name }, call: async (_: string, p: { argv: string[] }) => nodes.run(name, p.argv) },
-    ]),
+    names.map((name) => {
+      const agent = { node: { name }, call: async (_: string, p: { argv: string[] }) => nodes.run(name, p.argv) };
+      return [name, { ...agent, as: () => agent }];
+    }),
   );
   const cluster = {
+    agent: { become: 'none' },
     nodes: names.map((name) => ({ name, cassandra: '127.0.0.1' })),
     cassandra: { nodetool: ['nodetool'], service },
   };

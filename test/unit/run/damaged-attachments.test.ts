@@ -12,7 +12,7 @@ async function outcome(states: Record<string, string>, accept_damaged: string[] 
   const agent = { call: async () => ({ states: Object.entries(states).map(([path, state]) => ({ path, state })) }) };
   const c = {
     cluster: { files: { node: 'n1', location: '/files', accept_damaged } },
-    agents: new Map([['n1', agent]]),
+    agents: new Map([['n1', { as: () => agent }]]),
   } as unknown as Connections;
   const signal = new AbortController().signal;
   const error: unknown = await refuseDamaged(c, Object.keys(states), { signal, emit: (e) => events.push(e) }).catch(

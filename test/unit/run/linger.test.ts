@@ -20,6 +20,7 @@ describe('the linger', () => {
         return { folder: '/p', segments: [{ name: 'x', id: '7', bytes: 1 }], missed: [] } as never;
       },
       close: async () => {},
+      as: () => agent,
     };
     const c = { cluster: { ...cluster, cut: { ...cluster.cut, linger: LINGER_MS } }, agents: new Map([['n1', agent]]) };
     const topology = topologyOf({ datacenters: ['dc1'] });

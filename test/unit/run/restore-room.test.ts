@@ -12,7 +12,7 @@ const at = (path: string, device: number, free: number): Space => ({
   readable: true,
   writable: true,
 });
-const need = (path: string, bytes: number) => ({ node: 'n1', path, bytes });
+const need = (path: string, bytes: number) => ({ node: 'n1', store: 'cassandra' as const, path, bytes });
 
 test('what is laid out on one filesystem is added up, and a part of it stays free', () => {
   const needs = [need('/data', 10 * GB), need('/files', 10 * GB)];

@@ -6,7 +6,7 @@ import {
   nodetoolError,
   snapshotArgs,
 } from '../../../../src/drivers/cassandra/nodetool.ts';
-import type { Agent } from '../../../../src/remote/agent-client.ts';
+import type { AgentProcess } from '../../../../src/remote/agent-process.ts';
 import { localCluster } from '../../support/cluster.ts';
 
 const { cluster, node } = localCluster();
@@ -39,7 +39,7 @@ describe('a call of nodetool', () => {
 
   test('gives what it printed, or fails with its exit code', async () => {
     const answer = { exitCode: 0, stdout: 'fine', stderr: 'noise' };
-    const agent: Agent = { node, call: async () => answer as never, close: async () => {} };
+    const agent: AgentProcess = { node, call: async () => answer as never, close: async () => {} };
     expect(await nodetool(agent, cluster, ['info'])).toBe('fine');
     answer.exitCode = 2;
     await expect(nodetool(agent, cluster, ['info'])).rejects.toMatchObject({

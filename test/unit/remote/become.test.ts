@@ -1,0 +1,127 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { parseCluster } from '../../../src/config/load.ts';
+import type { ClusterConfig, NodeConfig } from '../../../src/config/schema.ts';
+import { openAgent } from '../../../src/remote/agent-client.ts';
+import { sudoersCommand, sudoFailure } from '../../../src/remote/become.ts';
+import { sudoers } from '../../../src/run/sudoers.ts';
+import { minimalConfig } from '../support/cluster.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+function withSudo(agent: Record<string, unknown> = {}): { cluster: ClusterConfig; node: NodeConfig } {
+  const config = minimalConfig();
+  const prod = config.clusters['prod'] as Record<string, unknown>;
+  prod['agent'] = { become: 'sudo', command: ['/opt/skep', 'agent'], ...agent };
+  prod['nodes'] = [
+    { name: 'n1', transport: 'local', cassandra: '127.0.0.1', elasticsearch: true, thehive: true },
+    { name: 'n2', cassandra: '127.0.0.2' },
+  ];
+  prod['ssh'] = { user: 'backup' };
+  const cluster = parseCluster(stringify(config), { file: 'skep.yaml' });
+  return { cluster, node: cluster.nodes[0] as NodeConfig };
+}
+
+/** A `sudo` that tells the agent whom it was to become, or refuses one of them. */
+async function fakeSudo(refuses = ''): Promise<void> {
+  const bin = join(await temporaryFolder(), 'bin');
+  await mkdir(bin);
+  const script = `#!/bin/sh
+if [ "$3" = '${refuses}' ]; then echo 'sudo: a password is required' >&2; exit 1; fi
+if [ "$2" != -u ]; then shift 2; exec "$@"; fi
+BECAME=$3; export BECAME; shift 4; exec "$@"
+`;
+  await writeFile(join(bin, 'sudo'), script);
+  await chmod(join(bin, 'sudo'), 0o755);
+  vi.stubEnv('PATH', `${bin}:${process.env['PATH']}`);
+  onTestFinished(() => void vi.unstubAllEnvs());
+}
+
+describe('with become: sudo', () => {
+  test('there is an agent for the user of each store, and one of who logs in', async () => {
+    const { cluster, node } = withSudo({ command: undefined, folder: '/var/tmp/skep' });
+    await fakeSudo();
+    const agent = await openAgent(node, cluster);
+    onTestFinished(() => agent.close());
+    const became = async (process: Pick<typeof agent, 'call'>) =>
+      (await process.call('node.run', { argv: ['sh', '-c', 'echo $BECAME'], timeoutMs: 10_000 })).stdout.trim();
+    expect(await became(agent)).toBe('');
+    expect(await became(agent.as('cassandra'))).toBe('cassandra');
+    expect(await became(agent.as('files'))).toBe('thehive');
+    expect(await became(agent.as('elasticsearch'))).toBe('elasticsearch');
+  });
+
+  test('a user that sudo refuses is told, and no agent stays', async () => {
+    const { cluster, node } = withSudo({ command: undefined, folder: '/var/tmp/skep' });
+    await fakeSudo('thehive');
+    await expect(openAgent(node, cluster)).rejects.toMatchObject({
+      code: 'sudo-refused',
+      exitCode: 12,
+      message: 'sudo on n1 does not let skep become thehive: sudo: a password is required',
+      hint: expect.stringContaining('skep init --sudoers'),
+      context: { node: 'n1', user: 'thehive' },
+    });
+  });
+
+  test('the folder of the agents must be named', () => {
+    expect(() => withSudo({ command: undefined })).toThrow(/agent\.folder/);
+  });
+});
+
+describe('what sudo says', () => {
+  // As sudo 1.9 prints it.
+  test.each([
+    'sudo: a password is required',
+    'backup is not in the sudoers file.',
+    'Sorry, user backup is not allowed to execute /opt/skep agent as cassandra on n1.',
+    'sudo: unknown user cassandra',
+  ])('%s', (words) => {
+    expect(sudoFailure('n1', 'cassandra', `something\n${words}\n`)).toMatchObject({ code: 'sudo-refused' });
+  });
+
+  test('is told from the words of others', () => {
+    expect(sudoFailure('n1', 'cassandra', 'sh: 1: sudoku: not found')).toBeUndefined();
+  });
+});
+
+describe('the lines of sudoers', () => {
+  test('let who logs in become the users of the stores for the agent, and start and stop services', async () => {
+    const { cluster } = withSudo({ users: { files: 'cassandra' } });
+    expect(await sudoers(cluster)).toEqual([
+      {
+        node: 'n1',
+        lines: [
+          expect.stringMatching(/^\S+ ALL=\(cassandra\) NOPASSWD: \/opt\/skep agent$/),
+          expect.stringMatching(/^\S+ ALL=\(elasticsearch\) NOPASSWD: \/opt\/skep agent$/),
+          expect.stringMatching(
+            /^\S+ ALL=\(root\) NOPASSWD: \/usr\/bin\/systemctl stop cassandra, \/usr\/bin\/systemctl start cassandra, .*thehive$/,
+          ),
+        ],
+      },
+      {
+        node: 'n2',
+        lines: [
+          'backup ALL=(cassandra) NOPASSWD: /opt/skep agent',
+          'backup ALL=(root) NOPASSWD: /usr/bin/systemctl stop cassandra, /usr/bin/systemctl start cassandra',
+        ],
+      },
+    ]);
+  });
+
+  test('name an agent that is copied by its hash', async () => {
+    const executable = join(await temporaryFolder(), `skep-${process.arch}`);
+    await writeFile(executable, 'skep');
+    const { cluster } = withSudo({ command: undefined, folder: '/var/tmp/skep', executable });
+    const [, n2] = await sudoers(cluster);
+    expect(n2?.lines[0]).toMatch(
+      new RegExp(`^backup ALL=\\(cassandra\\) NOPASSWD: sha256:([0-9a-f]{64}) /var/tmp/skep/skep-\\1 agent$`),
+    );
+  });
+
+  test('are not broken by what has a meaning there', () => {
+    expect(sudoersCommand(['/a b', 'x,y', 'k=v', '*'])).toBe('/a\\ b x\\,y k\\=v \\*');
+  });
+});

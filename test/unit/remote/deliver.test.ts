@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { ClusterConfig, NodeConfig } from '../../../src/config/schema.ts';
+import { openAgent, sourceCommand } from '../../../src/remote/agent-client.ts';
+import { quoteAll } from '../../../src/remote/quote.ts';
+import { localCluster } from '../support/cluster.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const OTHER = process.arch === 'x64' ? 'arm64' : 'x64';
+
+/** A node behind `via`, and skep's executable for it: a script that runs the source. */
+async function nodeWithout(): Promise<{
+  root: string;
+  folder: string;
+  name: string;
+  cluster: ClusterConfig;
+  node: NodeConfig;
+}> {
+  const root = await temporaryFolder();
+  const text = `#!/bin/sh\nexec ${quoteAll(sourceCommand())}\n`;
+  const executable = join(root, `skep-${process.arch}`);
+  await writeFile(executable, text);
+  const { cluster, node } = localCluster();
+  const folder = join(root, 'there', 'agents');
+  return {
+    root,
+    folder,
+    name: `skep-${createHash('sha256').update(text).digest('hex')}`,
+    cluster: { ...cluster, agent: { ...cluster.agent, executable: join(root, 'skep-{arch}'), folder } },
+    node: { ...node, transport: 'command', via: ['env', 'THERE={node}'] },
+  };
+}
+
+async function talk(n: { cluster: ClusterConfig; node: NodeConfig }): Promise<string> {
+  const agent = await openAgent(n.node, n.cluster);
+  onTestFinished(() => agent.close());
+  const { stdout } = await agent.call('node.run', { argv: ['sh', '-c', 'echo $THERE'], timeoutMs: 10_000 });
+  await agent.close();
+  return stdout.trim();
+}
+
+describe('a node without an agent', () => {
+  test('is given it once, and runs it behind the prefix of the command transport', async () => {
+    const n = await nodeWithout();
+    await expect(talk(n)).resolves.toBe('n1');
+    expect(await readdir(n.folder)).toEqual([n.name]);
+    const first = await stat(join(n.folder, n.name));
+    expect(first.mode & 0o777).toBe(0o700);
+    await expect(talk(n)).resolves.toBe('n1');
+    expect((await stat(join(n.folder, n.name))).ino).toBe(first.ino);
+  });
+
+  test('is given it anew when what is there is not what was copied', async () => {
+    const n = await nodeWithout();
+    await mkdir(n.folder, { recursive: true });
+    await writeFile(join(n.folder, n.name), '#!/bin/sh\nexit 7\n', { mode: 0o700 });
+    await expect(talk(n)).resolves.toBe('n1');
+    expect(await readFile(join(n.folder, n.name), 'utf8')).toContain('main.ts');
+  });
+
+  test('loses agents and cut-off copies that nobody has used for long', async () => {
+    const n = await nodeWithout();
+    await mkdir(n.folder, { recursive: true });
+    const old = (Date.now() - 40 * 86_400_000) / 1000;
+    for (const name of ['skep-old', '.part.old', 'skep-young', 'something']) {
+      await writeFile(join(n.folder, name), '');
+      if (name !== 'skep-young') await utimes(join(n.folder, name), old, old);
+    }
+    await talk(n);
+    expect((await readdir(n.folder)).sort()).toEqual([n.name, 'skep-young', 'something'].sort());
+  });
+
+  test('whose architecture has no executable is told', async () => {
+    const n = await nodeWithout();
+    const bin = join(n.root, 'bin');
+    await mkdir(bin);
+    await writeFile(join(bin, 'uname'), `#!/bin/sh\necho ${OTHER === 'x64' ? 'x86_64' : 'aarch64'}\n`);
+    await chmod(join(bin, 'uname'), 0o755);
+    const node = { ...n.node, via: ['env', `PATH=${bin}:${process.env['PATH']}`] };
+    await expect(openAgent(node, n.cluster)).rejects.toMatchObject({
+      code: 'agent-failed',
+      message: `there is no executable of skep for n1, which is ${OTHER}`,
+      hint: expect.stringContaining('make dist'),
+    });
+  });
+
+  test('which cannot keep it is told why, and nothing is left there', async () => {
+    const n = await nodeWithout();
+    await writeFile(join(n.root, 'there'), 'a file');
+    await expect(openAgent(n.node, n.cluster)).rejects.toMatchObject({
+      code: 'agent-failed',
+      message: expect.stringContaining('is not a folder of'),
+      context: { node: 'n1' },
+    });
+  });
+
+  test('to which a copy comes damaged does not keep it', async () => {
+    const n = await nodeWithout();
+    // The line loses the last byte of what is sent; the first word of the script is enough to tell it from the start.
+    const lossy = 'case "$3" in *mktemp*) head -c -1 | "$@" ;; *) exec "$@" ;; esac';
+    const node = { ...n.node, via: ['sh', '-c', lossy, 'line'] };
+    await expect(openAgent(node, n.cluster)).rejects.toMatchObject({
+      code: 'agent-failed',
+      message: expect.stringContaining('arrived damaged'),
+    });
+    expect(await readdir(n.folder)).toEqual([]);
+  });
+});
+
+test('an executable that is not on this machine is told before anything is started', async () => {
+  const n = await nodeWithout();
+  const cluster = { ...n.cluster, agent: { ...n.cluster.agent, executable: '/none/skep-{arch}' } };
+  await expect(openAgent(n.node, cluster)).rejects.toMatchObject({
+    code: 'config-invalid',
+    message: expect.stringContaining('/none/skep-{arch}'),
+  });
+});
