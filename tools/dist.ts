@@ -24,6 +24,7 @@ const work = await mkdtemp(path.join(tmpdir(), 'skep-dist-'));
 try {
   await bundle('src/binary/main.ts', path.join(work, 'skep.js'));
   await bundle('src/binary/start.ts', path.join(work, 'start.js'));
+  await bundle('src/repository/content/threads/file-thread.ts', path.join(work, 'file-thread.js'));
   await copyFile(path.join(home, 'src/repository/leave/restore.sh'), path.join(work, 'restore.sh'));
   await mkdir(values.to, { recursive: true });
   const sums: string[] = [];
@@ -49,7 +50,7 @@ async function bundle(input: string, file: string): Promise<void> {
 
 /** Joins Node for that machine with the bundles. The paths in it are relative: they become a part of the executable. */
 async function build(arch: Architecture, output: string): Promise<void> {
-  const assets = { 'skep.js': 'skep.js', 'restore.sh': 'restore.sh' };
+  const assets = { 'skep.js': 'skep.js', 'file-thread.js': 'file-thread.js', 'restore.sh': 'restore.sh' };
   const executable = arch === process.arch ? process.execPath : await nodeFor(arch);
   const config = { main: 'start.js', executable, output, assets, disableExperimentalSEAWarning: true };
   await writeFile(path.join(work, 'sea.json'), JSON.stringify(config));

@@ -3,6 +3,7 @@ import { handlers } from '../../src/agent/handlers.ts';
 import { Session } from '../../src/agent/session.ts';
 import { widenThreadPool } from '../../src/agent/thread-pool.ts';
 import type { Method, Params, Results } from '../../src/protocol/methods.ts';
+import { useFileThreads } from '../../src/repository/index.ts';
 
 /** The agent's own methods, called in this process. */
 export function openAgent(): {
@@ -10,6 +11,7 @@ export function openAgent(): {
   end(): Promise<void>;
 } {
   widenThreadPool();
+  useFileThreads();
   const session = new Session();
   const methods = handlers(session);
   const { signal } = new AbortController();

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Peer, type Handler } from '../protocol/peer.ts';
+import { useFileThreads } from '../repository/index.ts';
 import { VERSION } from '../version.ts';
 import { handlers } from './handlers.ts';
 import { Session } from './session.ts';
@@ -16,6 +17,7 @@ export async function runAgent(
   change: (methods: Record<string, Handler>) => Record<string, Handler> = (m) => m,
 ): Promise<void> {
   widenThreadPool();
+  useFileThreads();
   const session = new Session();
   const peer = new Peer({
     input: process.stdin,

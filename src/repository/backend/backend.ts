@@ -39,6 +39,8 @@ export interface Backend {
   append(key: string, bytes: Uint8Array): Promise<void>;
   get(key: string, range?: ByteRange): Promise<Buffer>;
   read(key: string, range?: ByteRange): Promise<Readable>;
+  /** Where keys are files: the key's, to be closed by the caller. Errors: those of `read`. */
+  openFile?(key: string): OpenFile;
   /** Sizes in the order of the keys; undefined where there is no such key. */
   sizes(keys: readonly string[]): Promise<(number | undefined)[]>;
   /**
@@ -96,4 +98,18 @@ export interface Staged {
   end(): Promise<void>;
   /** Removes it; also after an error, and more than once. */
   discard(): Promise<void>;
+  /** Present where another thread may write it instead of `write`. */
+  readonly file?: WritableFile;
+}
+
+/** A file that is open in this process: each of its threads may use the descriptor. The path is for messages. */
+export interface OpenFile {
+  readonly path: string;
+  readonly descriptor: number;
+}
+
+/** One that is written from its beginning on. */
+export interface WritableFile extends OpenFile {
+  /** To be told now and then, and before `end`: so many bytes are written. */
+  wrote(total: number): void;
 }

@@ -3,13 +3,15 @@ import * as fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
-import { createZstdDecompress } from 'node:zlib';
 import { SkepError } from '../../errors.ts';
+import type { OpenFile } from '../backend/backend.ts';
 import { errnoCode } from '../backend/path/fs-error.ts';
-import { type Encoding, isCompressed, isSealed, objectKey } from '../format/names.ts';
+import { type Encoding, objectKey } from '../format/names.ts';
 import type { Vault } from '../sealing/keyring.ts';
-import { openSealed } from '../sealing/open.ts';
 import { throwIfCancelled } from './cancel.ts';
+import { decode } from './decode.ts';
+import { destinationError } from './destination-error.ts';
+import { fileThreads } from './threads/file-threads.ts';
 
 /** Up to this stored size an object is read in one call. */
 const SMALL = 256 << 10;
@@ -56,14 +58,14 @@ export async function extractObject(
     const size =
       storedSize <= SMALL && encoding === 'raw'
         ? await writeSmall(vault, name, temporary, options)
-        : await writeLarge(plainChunks(vault, name, encoding, options.signal), temporary, options);
+        : await writeLarge(vault, { name, encoding, storedSize }, temporary, options);
     // The umask may have taken bits away at creation.
     fs.chmodSync(temporary, options.mode ?? 0o640);
     fs.renameSync(temporary, destPath);
     return size;
   } catch (error) {
     fs.rmSync(temporary, { force: true });
-    throw error instanceof SkepError ? error : destinationError(error, destPath);
+    throw destinationError(error, destPath);
   }
 }
 
@@ -75,11 +77,19 @@ async function writeSmall(vault: Vault, name: string, path: string, options: Ext
   return bytes.length;
 }
 
-async function writeLarge(chunks: AsyncIterable<Buffer>, path: string, options: ExtractOptions): Promise<number> {
+async function writeLarge(
+  vault: Vault,
+  object: { name: string; encoding: Encoding; storedSize: number },
+  path: string,
+  options: ExtractOptions,
+): Promise<number> {
   const handle = await open(path, 'wx', options.mode ?? 0o640);
   let size = 0;
   try {
-    for await (const chunk of chunks) {
+    if (vault.backend.openFile !== undefined && fileThreads.worth(object.storedSize)) {
+      return await writeInThread(vault, object, { path, descriptor: handle.fd }, options);
+    }
+    for await (const chunk of plainChunks(vault, object.name, object.encoding, options.signal)) {
       for (let done = 0; done < chunk.length;) done += (await handle.write(chunk, done)).bytesWritten;
       size += chunk.length;
       options.onBytes?.(chunk.length);
@@ -88,6 +98,27 @@ async function writeLarge(chunks: AsyncIterable<Buffer>, path: string, options: 
     await handle.close();
   }
   return size;
+}
+
+async function writeInThread(
+  { backend, keyring }: Vault,
+  { name, encoding }: { name: string; encoding: Encoding },
+  to: OpenFile,
+  { signal, onBytes }: ExtractOptions,
+): Promise<number> {
+  const from = backend.openFile!(objectKey(name, encoding));
+  try {
+    const { sha256, size } = await fileThreads.run(
+      { do: 'extract', from, to, encoding, identities: keyring.identities },
+      { check: () => throwIfCancelled(signal), onBytes },
+    );
+    if (keyring.objectName(sha256) !== name) throw hashMismatch(name);
+    return size;
+  } catch (error) {
+    throw error instanceof SkepError ? ofObject(error, name) : error;
+  } finally {
+    fs.closeSync(from.descriptor);
+  }
 }
 
 async function* plainChunks(
@@ -99,8 +130,7 @@ async function* plainChunks(
   const digest = createHash('sha256');
   const stored = await backend.read(objectKey(name, encoding));
   try {
-    const packed: AsyncIterable<Buffer> = isSealed(encoding) ? openSealed(stored, keyring.identities) : stored;
-    for await (const chunk of isCompressed(encoding) ? decompressed(packed) : packed) {
+    for await (const chunk of decode(stored, encoding, keyring.identities)) {
       throwIfCancelled(signal);
       digest.update(chunk);
       yield chunk;
@@ -112,23 +142,6 @@ async function* plainChunks(
     stored.destroy();
   }
   if (keyring.objectName(digest.digest('hex')) !== name) throw hashMismatch(name);
-}
-
-async function* decompressed(packed: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const source = Readable.from(packed, { objectMode: false });
-  const plain = createZstdDecompress();
-  source.on('error', (error) => plain.destroy(error));
-  source.pipe(plain);
-  try {
-    for await (const chunk of plain) yield chunk as Buffer;
-  } catch (error) {
-    // A cut stream is Z_BUF_ERROR, any other damage ZSTD_error_….
-    if (!/^(Z_|ZSTD_)/.test(errnoCode(error) ?? '')) throw error;
-    throw new SkepError('object-damaged', 'it cannot be decompressed', { cause: error });
-  } finally {
-    plain.destroy();
-    source.destroy();
-  }
 }
 
 /** What is wrong, with the object that it is about. */
@@ -156,13 +169,4 @@ async function locate(
 
 function hashMismatch(name: string): SkepError {
   return new SkepError('object-damaged', `object ${name} has another hash`, { context: { object: name } });
-}
-
-function destinationError(error: unknown, path: string): SkepError {
-  const code = errnoCode(error);
-  const context = { path };
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new SkepError('no-space', `no space to write ${path}`, { cause: error, context });
-  }
-  return new SkepError('restore-failed', `cannot write ${path}: ${code}`, { cause: error, context });
 }

@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
 import { SkepError } from '../../errors.ts';
+import type { Staged } from '../backend/backend.ts';
 import { DamageNotes } from '../damage/notes.ts';
 import { recordRenewal } from '../damage/renewals.ts';
-import { type Encoding, incomingPrefix, isSealed, objectKey } from '../format/names.ts';
+import { incomingPrefix, isSealed, objectKey } from '../format/names.ts';
 import type { TreeKind } from '../format/piece.ts';
 import type { HintCache } from '../hint-cache.ts';
 import type { Vault } from '../sealing/keyring.ts';
@@ -18,20 +19,12 @@ import type {
 import { throwIfCancelled } from './cancel.ts';
 import { findObject, hashStored, inspectStored } from './find-object.ts';
 import { Buffers } from './buffers.ts';
-import { readPipelined } from './read-pipelined.ts';
 import { rememberIfSettled } from './remember.ts';
 import { PieceWriter } from './piece-writer.ts';
 import { identify, SourceFile } from './source-file.ts';
 import { type Pending, Staging } from './staging.ts';
-import {
-  type Chunks,
-  type Encoder,
-  encodeWhole,
-  encodingFor,
-  hashContent,
-  type ReadWatch,
-  storeContent,
-} from './store-content.ts';
+import { type Encoder, encodeWhole, type ReadWatch, storeContent, type StoredContent } from './store-content.ts';
+import { hashFile, storeFile } from './store-file.ts';
 
 /** Up to this size a file is read, hashed and staged in single calls. */
 const SMALL = 256 << 10;
@@ -87,7 +80,7 @@ export class BatchObjectWriter implements ObjectWriter {
     if (bytes.length <= SMALL) return this.#putContent(bytes, sha256);
     const found = await this.#find(sha256, bytes.length);
     if (found !== undefined) return this.#count(sha256, bytes.length, found, false);
-    return this.#stream('bytes in memory', () => slices(bytes), {});
+    return this.#stream('bytes in memory', (...to) => storeContent(slices(bytes), ...to), {});
   }
 
   /** Stores what comes, sealed and staged as it comes: nothing of it is kept in plain. It may be opened twice. */
@@ -96,7 +89,7 @@ export class BatchObjectWriter implements ObjectWriter {
     options: { signal?: AbortSignal } = {},
   ): Promise<StoredObject> {
     this.#check(options.signal);
-    return this.#stream('a stream', open, options);
+    return this.#stream('a stream', async (...to) => storeContent(await open(), ...to), options);
   }
 
   putPiece(kind: TreeKind, plain: Uint8Array): { name: string; stored: Promise<StoredPiece> } {
@@ -172,7 +165,7 @@ export class BatchObjectWriter implements ObjectWriter {
     const expected = options.expectSha256;
     const known = expected === undefined ? undefined : await this.#find(expected, size);
     if (known !== undefined) {
-      const read = await hashContent(readPipelined(file), this.#watch(options));
+      const read = await hashFile(file, size, this.#encoder, this.#watch(options));
       expectContent(file.path, read.sha256, expected);
       return this.#count(read.sha256, read.size, known, false);
     }
@@ -180,25 +173,25 @@ export class BatchObjectWriter implements ObjectWriter {
       const stored = await this.#putUnderKey(file, size, expected, this.#watch(options));
       if (stored !== undefined) return stored;
     }
-    return this.#stream(file.path, () => readPipelined(file), options);
+    return this.#stream(file.path, (...to) => storeFile(file, size, ...to), options);
   }
 
   /** What is not known to be there is staged while it is read. */
   async #stream(
     path: string,
-    open: () => Chunks | Promise<Chunks>,
+    store: (staged: Staged, encoder: Encoder, watch: ReadWatch) => Promise<StoredContent>,
     options: PutFileOptions,
     encoder: Encoder = this.#encoder,
   ): Promise<StoredObject> {
     const staged = await this.#staging.stage();
     try {
-      const read = await storeContent(await open(), staged, encoder, this.#watch(options));
+      const read = await store(staged, encoder, this.#watch(options));
       expectContent(path, read.sha256, options.expectSha256);
       const name = this.#vault.keyring.objectName(read.sha256);
       const wanted = await this.#encoderOf(name);
       if (encoder.encoding === undefined && (wanted.encoding ?? read.form.encoding) !== read.form.encoding) {
         await staged.discard();
-        return await this.#stream(path, open, options, wanted);
+        return await this.#stream(path, store, options, wanted);
       }
       const found = (await this.#find(read.sha256, read.size)) ?? this.#staging.object(name);
       if (found === undefined) this.#staging.addObject(staged, { name, sha256: read.sha256 }, read.form);
@@ -221,10 +214,8 @@ export class BatchObjectWriter implements ObjectWriter {
     expected: string | undefined,
     watch: ReadWatch,
   ): Promise<StoredObject | undefined> {
-    let encoding: Encoding | undefined;
-    const { sha256, size: length } = await hashContent(readPipelined(file), { check: watch.check }, async (chunk) => {
-      encoding ??= encodingFor(chunk, this.#encoder);
-    });
+    const hashed = await hashFile(file, size, this.#encoder, { check: watch.check });
+    const { sha256, size: length } = hashed;
     expectContent(file.path, sha256, expected);
     const found = await this.#find(sha256, length);
     if (found !== undefined) {
@@ -233,10 +224,10 @@ export class BatchObjectWriter implements ObjectWriter {
     }
     const name = this.#vault.keyring.objectName(sha256);
     const encoder = await this.#encoderOf(name);
-    encoding = encoder.encoding ?? encoding ?? encodingFor(Buffer.alloc(0), encoder);
+    const encoding = encoder.encoding ?? hashed.encoding;
     const staged = await this.#staging.stage({ key: objectKey(name, encoding), size: length });
     try {
-      const read = await storeContent(readPipelined(file), staged, encoder, watch);
+      const read = await storeFile(file, length, staged, encoder, watch);
       const same = read.sha256 === sha256;
       // Another call may have staged the same content meanwhile.
       const other = this.#staging.object(name);

@@ -45,6 +45,10 @@ export class SourceFile {
     );
   }
 
+  get descriptor(): number {
+    return this.#fd;
+  }
+
   close(): void {
     fs.closeSync(this.#fd);
   }
@@ -68,7 +72,8 @@ export function identify(path: string): FileIdentity {
   }
 }
 
-function sourceError(error: unknown, path: string): SkepError {
+/** A failure to read a file of the cluster as a typed error. */
+export function sourceError(error: unknown, path: string): SkepError {
   const code = errnoCode(error);
   if (code === 'ENOENT') return new SkepError('file-missing', `${path} is gone`, { cause: error, context: { path } });
   return new SkepError('file-unreadable', `cannot read ${path}: ${code}`, { cause: error, context: { path } });

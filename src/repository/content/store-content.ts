@@ -56,13 +56,27 @@ export function encodingFor(first: Uint8Array, { compression, recipients, encodi
   return compression !== 'off' && sampleShrinks(first, compression) ? compressed : plain;
 }
 
+/** What was read, in bytes and SHA-256, and what has become of it. */
+export interface StoredContent {
+  sha256: string;
+  size: number;
+  form: StoredForm;
+}
+
+/** What was read of a content, and the encoding that `storeContent` would take. */
+export interface HashedContent {
+  sha256: string;
+  size: number;
+  encoding: Encoding;
+}
+
 /** Reads a content to its end, once, and stages its stored form. After a failure `staged` is to be discarded. */
 export async function storeContent(
   chunks: Chunks,
   staged: Staged,
   encoder: Encoder,
   watch: ReadWatch,
-): Promise<{ sha256: string; size: number; form: StoredForm }> {
+): Promise<StoredContent> {
   const stored = new StageSink(staged);
   let way: { sink: Sink; encoding: Encoding } | undefined;
   try {
@@ -79,6 +93,15 @@ export async function storeContent(
     await way?.sink.abandon();
     throw error;
   }
+}
+
+/** Reads a content to its end for its hash, and its beginning for its encoding. */
+export async function hashForEncoding(chunks: Chunks, encoder: Encoder, watch: ReadWatch): Promise<HashedContent> {
+  let encoding: Encoding | undefined;
+  const read = await hashContent(chunks, watch, async (chunk) => {
+    encoding ??= encodingFor(chunk, encoder);
+  });
+  return { ...read, encoding: encoding ?? encodingFor(Buffer.alloc(0), encoder) };
 }
 
 /** Reads a content once; the caller's use of a chunk goes on while it is hashed and the next one is read. */

@@ -1,6 +1,4 @@
-import { Decrypter, Encrypter } from 'age-encryption';
 import { SkepError } from '../../errors.ts';
-import { identityOf, recipientOf } from './x25519.ts';
 
 /** Nonce and tag of an empty payload, which the library puts behind the header. */
 const EMPTY_PAYLOAD = 32;
@@ -10,6 +8,7 @@ const MAX_HEADER = 16 << 10;
 /** The header of a new age file, and the file key that only its recipients find in it. */
 export async function newHeader(recipients: readonly string[]): Promise<{ header: Buffer; fileKey: Buffer }> {
   if (recipients.length === 0) throw new SkepError('internal', 'sealed for nobody');
+  const { Encrypter, recipientOf } = await age();
   const encrypter = new Encrypter();
   let fileKey: Buffer | undefined;
   encrypter.addRecipient({
@@ -36,6 +35,7 @@ export function headerLength(bytes: Buffer): number | undefined {
 /** The file key of a header. Errors: `key-missing`, `key-wrong`, `object-damaged`. */
 export async function openHeader(header: Buffer, identities: readonly string[]): Promise<Buffer> {
   if (identities.length === 0) throw new SkepError('key-missing', 'it is sealed and no identity was given');
+  const { Decrypter, identityOf } = await age();
   const decrypter = new Decrypter();
   let found = false;
   for (const identity of identities.map(identityOf)) {
@@ -55,4 +55,10 @@ export async function openHeader(header: Buffer, identities: readonly string[]):
     }
     throw new SkepError('key-wrong', 'it is sealed to other keys than the identities that were given');
   }
+}
+
+/** Loading it takes longer than a short command or a thread's start: who seals nothing does without. */
+async function age() {
+  const [library, x25519] = await Promise.all([import('age-encryption'), import('./x25519.ts')]);
+  return { ...library, ...x25519 };
 }

@@ -4,7 +4,7 @@ import { appendFile, open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { SkepError } from '../../../errors.ts';
-import type { Backend, Batch, ByteRange, StoredKey } from '../backend.ts';
+import type { Backend, Batch, ByteRange, OpenFile, StoredKey } from '../backend.ts';
 import { errnoCode, repositoryFsError } from './fs-error.ts';
 import { clearOldWrites } from './leftovers.ts';
 import { linkCreateOnly } from './link.ts';
@@ -89,6 +89,15 @@ export class PathBackend implements Backend {
       // What fails on the way is told as what fails at the beginning.
       stream._destroy = (error, done) => destroy(error && repositoryFsError(error, `read ${key}`), done);
       return stream;
+    } catch (error) {
+      throw repositoryFsError(error, `read ${key}`);
+    }
+  }
+
+  openFile(key: string): OpenFile {
+    const path = this.#path(key);
+    try {
+      return { path, descriptor: fs.openSync(path, READ_FLAGS) };
     } catch (error) {
       throw repositoryFsError(error, `read ${key}`);
     }

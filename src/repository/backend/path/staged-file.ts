@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import type { Staged } from '../backend.ts';
+import type { Staged, WritableFile } from '../backend.ts';
 import { errnoCode, repositoryFsError } from './fs-error.ts';
 
 /** Published files may be read by the owner's group, and written by nobody. */
@@ -27,6 +27,12 @@ export class StagedFile implements Staged {
     return this.#size;
   }
 
+  get file(): WritableFile {
+    const { path } = this;
+    const descriptor = this.#openFd();
+    return { path, descriptor, wrote: (total) => this.#grow(total, descriptor) };
+  }
+
   async write(chunk: Uint8Array): Promise<void> {
     const fd = this.#openFd();
     let done = 0;
@@ -37,8 +43,7 @@ export class StagedFile implements Staged {
         ),
       );
     }
-    this.#size += chunk.length;
-    if (this.#size - this.#givenToDisk >= WRITE_BACK_EACH) this.#beginWriteBack(fd);
+    this.#grow(this.#size + chunk.length, fd);
   }
 
   writeAllSync(bytes: Uint8Array): void {
@@ -76,6 +81,11 @@ export class StagedFile implements Staged {
     } catch (error) {
       if (errnoCode(error) !== 'ENOENT') throw repositoryFsError(error, `remove ${this.path}`);
     }
+  }
+
+  #grow(size: number, fd: number): void {
+    this.#size = size;
+    if (size - this.#givenToDisk >= WRITE_BACK_EACH) this.#beginWriteBack(fd);
   }
 
   #beginWriteBack(fd: number): void {
