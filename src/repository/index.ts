@@ -37,7 +37,7 @@ export type { ForgetOptions, ForgetReport, ForgetRow } from './retention/forget.
 export type { RetentionRules } from './retention/rules.ts';
 export type { RunLog } from './run-log.ts';
 export { useFileThreads } from './content/threads/file-threads.ts';
-export { isHalfWritten } from './content/object-reader.ts';
+export { isHalfWritten } from './content/extract-object.ts';
 export { compareBytewise } from './format/order.ts';
 export { contentHash, encodingOf, fileEntry } from './format/listing-entry.ts';
 export { type Encoding, newBackupId } from './format/names.ts';

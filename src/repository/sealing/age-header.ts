@@ -59,6 +59,7 @@ export async function openHeader(header: Buffer, identities: readonly string[]):
 
 /** Loading it takes longer than a short command or a thread's start: who seals nothing does without. */
 async function age() {
-  const [library, x25519] = await Promise.all([import('age-encryption'), import('./x25519.ts')]);
-  return { ...library, ...x25519 };
+  const { Decrypter, Encrypter } = await import('age-encryption');
+  const { identityOf, recipientOf } = await import('./x25519.ts');
+  return { Decrypter, Encrypter, identityOf, recipientOf };
 }

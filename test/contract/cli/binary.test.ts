@@ -1,10 +1,13 @@
 import { execa } from 'execa';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { runTool } from '../../../lab/ground/run-tool.ts';
 import { openAgent } from '../../../src/remote/agent-client.ts';
+import { initRepository, newBackupId } from '../../../src/repository/index.ts';
 import { VERSION } from '../../../src/version.ts';
 import { localCluster } from '../../unit/support/cluster.ts';
 import { buildRepository } from './support/repository.ts';
@@ -69,4 +72,29 @@ test('is the agent too', async () => {
   const agent = await openAgent(node, cluster);
   onTestFinished(() => agent.close());
   expect(await agent.call('node.facts', { paths: ['/'] })).toMatchObject({ skep: VERSION });
+});
+
+test('has what its threads run with it', async () => {
+  vi.stubEnv('XDG_CACHE_HOME', path.join(folder, 'hints'));
+  const identity = await generateX25519Identity();
+  const repository = {
+    location: path.join(folder, 'sealed'),
+    namingKey: randomBytes(32).toString('hex'),
+    recipients: [await identityToRecipient(identity)],
+  };
+  await initRepository(repository, { clusterName: 'prod', clusterId: 'c-1' });
+  const tree = path.join(folder, 'tree');
+  await mkdir(tree);
+  const content = randomBytes(40 << 20);
+  await writeFile(path.join(tree, 'large'), content);
+
+  const { cluster, node } = localCluster([binary, 'agent']);
+  const agent = await openAgent(node, cluster);
+  onTestFinished(() => agent.close());
+  const target = { repository, run: newBackupId(), writer: 'n1' };
+  const { listing } = await agent.call('capture.tree', { target, folder: tree });
+  const reader = { location: repository.location, identities: [identity] };
+  const to = path.join(folder, 'laid-out');
+  await agent.call('restore.tree', { repository: reader, listing, prefix: '', to });
+  expect((await readFile(path.join(to, 'large'))).equals(content)).toBe(true);
 });

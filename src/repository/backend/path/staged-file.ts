@@ -1,26 +1,23 @@
 import * as fs from 'node:fs';
 import type { Staged, WritableFile } from '../backend.ts';
 import { errnoCode, repositoryFsError } from './fs-error.ts';
+import { WriteBack } from './write-back.ts';
 
 /** Published files may be read by the owner's group, and written by nobody. */
 export const PUBLISHED_MODE = 0o440;
-/** So many bytes are given to the disk while more come, and from the next size on what is left at the end: the group's sync then finds little to do. */
-const WRITE_BACK_EACH = 32 << 20;
-const WRITE_BACK_LAST = 4 << 20;
 
 /** A file below `incoming/`; created with the mode that it keeps, since publishing only links it. */
 export class StagedFile implements Staged {
   readonly path: string;
   #fd: number | undefined;
   #size = 0;
-  #givenToDisk = 0;
-  #writeBack: Promise<void> = Promise.resolve();
-  /** Syncs that are under way: the file must not be closed under them. */
-  #syncs = 0;
+  readonly #writeBack: WriteBack;
 
   constructor(path: string) {
     this.path = path;
-    this.#fd = fs.openSync(path, 'wx', PUBLISHED_MODE);
+    const fd = fs.openSync(path, 'wx', PUBLISHED_MODE);
+    this.#fd = fd;
+    this.#writeBack = new WriteBack(fd, (cause) => repositoryFsError(cause, `sync ${path}`));
   }
 
   get size(): number {
@@ -30,7 +27,7 @@ export class StagedFile implements Staged {
   get file(): WritableFile {
     const { path } = this;
     const descriptor = this.#openFd();
-    return { path, descriptor, wrote: (total) => this.#grow(total, descriptor) };
+    return { path, descriptor, wrote: (total) => this.#grow(total) };
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -43,7 +40,7 @@ export class StagedFile implements Staged {
         ),
       );
     }
-    this.#grow(this.#size + chunk.length, fd);
+    this.#grow(this.#size + chunk.length);
   }
 
   writeAllSync(bytes: Uint8Array): void {
@@ -60,14 +57,14 @@ export class StagedFile implements Staged {
   }
 
   async end(): Promise<void> {
-    const fd = this.#openFd();
-    if (this.#size >= WRITE_BACK_LAST) this.#beginWriteBack(fd);
+    this.#openFd();
+    this.#writeBack.end(this.#size);
     this.#close();
   }
 
   /** Fails when an early write-back failed. */
   written(): Promise<void> {
-    return this.#writeBack;
+    return this.#writeBack.settled();
   }
 
   async discard(): Promise<void> {
@@ -83,21 +80,9 @@ export class StagedFile implements Staged {
     }
   }
 
-  #grow(size: number, fd: number): void {
+  #grow(size: number): void {
     this.#size = size;
-    if (size - this.#givenToDisk >= WRITE_BACK_EACH) this.#beginWriteBack(fd);
-  }
-
-  #beginWriteBack(fd: number): void {
-    this.#givenToDisk = this.#size;
-    this.#syncs++;
-    const sync = () =>
-      new Promise<void>((resolve, reject) =>
-        fs.fdatasync(fd, (error) => (error ? reject(repositoryFsError(error, `sync ${this.path}`)) : resolve())),
-      );
-    // The first failure is thrown by `written`; until someone asks it must not end the process.
-    this.#writeBack = this.#writeBack.then(sync).finally(() => this.#syncs--);
-    this.#writeBack.catch(() => undefined);
+    this.#writeBack.wrote(size);
   }
 
   #openFd(): number {
@@ -109,7 +94,12 @@ export class StagedFile implements Staged {
     if (this.#fd === undefined) return;
     const fd = this.#fd;
     this.#fd = undefined;
-    if (this.#syncs === 0) fs.closeSync(fd);
-    else void this.#writeBack.catch(() => undefined).then(() => fs.closeSync(fd));
+    if (!this.#writeBack.busy) fs.closeSync(fd);
+    else {
+      void this.#writeBack
+        .settled()
+        .catch(() => undefined)
+        .then(() => fs.closeSync(fd));
+    }
   }
 }

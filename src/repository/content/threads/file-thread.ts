@@ -40,7 +40,11 @@ async function doJob(job: Job, cancelled: Int32Array, tell: (report: Report) => 
       tell({ read, written: written() });
     },
   };
-  if (job.do === 'extract') return extract(job, watch);
+  if (job.do === 'extract') {
+    const target = new WrittenFile(job.to, (cause) => destinationError(cause, job.to.path));
+    written = () => target.size;
+    return extract(job, target, watch);
+  }
   const chunks = chunksOf(job.from, (cause) => sourceError(cause, job.from.path));
   if (job.do === 'hash') return hashForEncoding(chunks, job.encoder, watch);
   const staged = new WrittenFile(job.to, (cause) => repositoryFsError(cause, `write ${job.to.path}`));
@@ -49,10 +53,10 @@ async function doJob(job: Job, cancelled: Int32Array, tell: (report: Report) => 
 }
 
 async function extract(
-  { from, to, encoding, identities }: Job & { do: 'extract' },
+  { from, encoding, identities }: Job & { do: 'extract' },
+  target: WrittenFile,
   watch: ReadWatch,
 ): Promise<JobResults['extract']> {
-  const target = new WrittenFile(to, (cause) => destinationError(cause, to.path));
   const stored = storedChunks(from, isCompressed(encoding));
   return hashContent(decode(stored, encoding, identities), watch, (chunk) => target.write(chunk));
 }
