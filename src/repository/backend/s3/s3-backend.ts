@@ -2,9 +2,9 @@ import type { Readable } from 'node:stream';
 import { SkepError } from '../../../errors.ts';
 import type { S3Access } from '../../access.ts';
 import type { Backend, Batch, ByteRange, StoredKey } from '../backend.ts';
-import { Budget } from './budget.ts';
 import { Deleter } from './delete-keys.ts';
 import { abortForgotten } from './leftovers.ts';
+import { Memory } from './memory.ts';
 import { readObject, readWhole } from './read-object.ts';
 import { S3Batch } from './s3-batch.ts';
 import { S3Bucket } from './s3-bucket.ts';
@@ -22,7 +22,7 @@ export class S3Backend implements Backend {
   readonly retention: S3Retention;
   readonly #bucket: S3Bucket;
   readonly #deleter: Deleter;
-  readonly #memory = new Budget(MEMORY);
+  readonly #memory = new Memory(MEMORY);
   /** What was appended: an object storage has no append, so the key is written anew. */
   readonly #appended = new Map<string, Buffer>();
 

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
 import { SkepError, toSkepError } from '../../../errors.ts';
 import type { Batch, ConflictPolicy, Staged } from '../backend.ts';
-import type { Budget } from './budget.ts';
 import type { Deleter } from './delete-keys.ts';
+import type { Memory } from './memory.ts';
 import type { Upload } from './multipart.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { StagedBytes } from './staged-bytes.ts';
@@ -17,8 +17,8 @@ const MOST_COPIED = 5 * 1024 ** 3;
 /** What a content on its way needs. */
 export interface BatchContext {
   bucket: S3Bucket;
-  /** Bytes that may be held in memory. */
-  memory: Budget;
+  /** For what is on its way. */
+  memory: Memory;
   /** Ends requests when the batch is closed. */
   signal: AbortSignal;
   /** Notes an upload, so that it can be aborted when this process dies; the result removes the note. */
@@ -38,7 +38,7 @@ export class S3Batch implements Batch {
   #group = new Map<string, Promise<'created' | 'exists'>>();
   #failure: SkepError | undefined;
 
-  constructor(o: { bucket: S3Bucket; memory: Budget; deleter: Deleter; prefix: string }) {
+  constructor(o: { bucket: S3Bucket; memory: Memory; deleter: Deleter; prefix: string }) {
     const { bucket, memory, deleter, prefix } = o;
     const note = (upload: Upload) => noteUpload(bucket, deleter, prefix, upload);
     this.#context = { bucket, memory, signal: this.#closing.signal, note };
@@ -51,7 +51,7 @@ export class S3Batch implements Batch {
 
   async stageBytes(bytes: Uint8Array): Promise<Staged> {
     this.#check();
-    return this.#opened(new StagedBytes(bytes, await this.#context.memory.acquire(bytes.length)));
+    return this.#opened(new StagedBytes(bytes, await this.#context.memory.take(bytes.length)));
   }
 
   add(staged: Staged, key: string, onConflict: ConflictPolicy): void {

@@ -1,15 +1,17 @@
 import type { Staged } from '../backend.ts';
+import type { Room } from './memory.ts';
 import type { BatchContext } from './s3-batch.ts';
 
 /** A content in memory: a copy of what the caller uses again. */
 export class StagedBytes implements Staged {
   readonly #bytes: Uint8Array;
-  readonly #release: () => void;
+  readonly #room: Room;
 
-  /** `release` gives the memory back that is counted for it. */
-  constructor(bytes: Uint8Array, release: () => void) {
-    this.#bytes = Uint8Array.from(bytes);
-    this.#release = release;
+  /** `room` is for the copy. */
+  constructor(bytes: Uint8Array, room: Room) {
+    room.bytes.set(bytes);
+    this.#bytes = room.bytes.subarray(0, bytes.length);
+    this.#room = room;
   }
 
   get size(): number {
@@ -29,6 +31,6 @@ export class StagedBytes implements Staged {
   }
 
   async discard(): Promise<void> {
-    this.#release();
+    this.#room.release();
   }
 }

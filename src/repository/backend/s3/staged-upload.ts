@@ -1,6 +1,7 @@
 import type { CompletedPart } from '@aws-sdk/client-s3';
 import type { Staged } from '../backend.ts';
 import type { BatchContext } from './s3-batch.ts';
+import type { Room } from './memory.ts';
 import { abortUpload, beginUpload, completeUpload, uploadPart, type Upload } from './multipart.ts';
 
 /** The least that the storages take as a part, and how many parts they take. */
@@ -19,9 +20,8 @@ export class StagedUpload implements Staged {
   readonly #announced: number;
   readonly #partSize: number;
   #size = 0;
-  #buffer: Buffer | undefined;
+  #room: Room | undefined;
   #filled = 0;
-  #release: (() => void) | undefined;
   #upload: Upload | undefined;
   #forget: (() => Promise<void>) | undefined;
   #next = 1;
@@ -41,9 +41,9 @@ export class StagedUpload implements Staged {
 
   async write(chunk: Uint8Array): Promise<void> {
     for (let from = 0; from < chunk.length;) {
-      const buffer = await this.#room();
-      const n = Math.min(chunk.length - from, buffer.length - this.#filled);
-      buffer.set(chunk.subarray(from, from + n), this.#filled);
+      const { bytes } = await this.#roomForMore();
+      const n = Math.min(chunk.length - from, Math.min(bytes.length, this.#partSize) - this.#filled);
+      bytes.set(chunk.subarray(from, from + n), this.#filled);
       this.#filled += n;
       this.#size += n;
       from += n;
@@ -62,7 +62,7 @@ export class StagedUpload implements Staged {
       if (done === 'created') this.#upload = undefined;
       return done;
     }
-    const bytes = this.#buffer?.subarray(0, this.#filled) ?? Buffer.alloc(0);
+    const bytes = this.#room?.bytes.subarray(0, this.#filled) ?? Buffer.alloc(0);
     if (o.overwrite === true) return bucket.overwrite(this.key, bytes, signal);
     return bucket.create(this.key, bytes, { signal });
   }
@@ -78,22 +78,12 @@ export class StagedUpload implements Staged {
     await forget?.();
   }
 
-  /** A buffer that is not full. */
-  async #room(): Promise<Buffer> {
-    const full = this.#buffer !== undefined && this.#filled === this.#buffer.length;
-    if (full && this.#filled === this.#partSize) await this.#send();
-    else if (full) {
-      // It has grown beyond what was announced.
-      const larger = Buffer.allocUnsafeSlow(this.#partSize);
-      larger.set(this.#buffer as Buffer);
-      this.#buffer = larger;
-    }
-    if (this.#buffer === undefined) {
-      const size = this.#upload === undefined ? Math.min(this.#partSize, this.#announced) : this.#partSize;
-      this.#release = await this.#c.memory.acquire(size);
-      this.#buffer = Buffer.allocUnsafeSlow(size);
-    }
-    return this.#buffer;
+  /** Room that is not full. */
+  async #roomForMore(): Promise<Room> {
+    if (this.#filled === this.#partSize) await this.#send();
+    if (this.#room?.bytes.length === this.#filled) this.#room = grown(this.#room, this.#partSize);
+    const size = this.#upload === undefined ? Math.min(this.#partSize, this.#announced) : this.#partSize;
+    return (this.#room ??= await this.#c.memory.take(size));
   }
 
   async #send(): Promise<void> {
@@ -102,11 +92,11 @@ export class StagedUpload implements Staged {
       this.#upload = await beginUpload(bucket, this.key, signal);
       this.#forget = await this.#c.note(this.#upload);
     }
-    const [body, release] = [(this.#buffer as Buffer).subarray(0, this.#filled), this.#release];
-    this.#buffer = undefined;
-    this.#release = undefined;
+    const room = this.#room as Room;
+    const body = room.bytes.subarray(0, this.#filled);
+    this.#room = undefined;
     this.#filled = 0;
-    const sent = uploadPart(bucket, this.#upload, { number: this.#next++, body }, signal).finally(release);
+    const sent = uploadPart(bucket, this.#upload, { number: this.#next++, body }, signal).finally(() => room.release());
     // Whoever ends or goes on gets the failure.
     sent.catch(() => undefined);
     this.#parts.push(sent);
@@ -114,14 +104,20 @@ export class StagedUpload implements Staged {
   }
 
   #drop(): void {
-    this.#buffer = undefined;
+    this.#room?.release();
+    this.#room = undefined;
     this.#filled = 0;
-    this.#release?.();
-    this.#release = undefined;
   }
 }
 
 function partSize(size: number): number {
   const least = Math.ceil(size / MOST_PARTS / LEAST_PART) * LEAST_PART;
   return Math.max(LEAST_PART, least);
+}
+
+/** For a content that is larger than was announced. It does not wait for memory: who holds some and waits for more may wait for ever. */
+function grown(room: Room, size: number): Room {
+  const bytes = Buffer.allocUnsafeSlow(size);
+  bytes.set(room.bytes);
+  return { bytes, release: () => room.release() };
 }
