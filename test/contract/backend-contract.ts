@@ -9,6 +9,8 @@ export interface BackendUnderTest {
   another(): Backend;
   /** What is kept beside the keys, such as uploads that never ended. */
   leftovers(): Promise<string[]>;
+  /** Resolves when `parts` parts of an upload are there: one that is on its way outlives the end of its upload. */
+  partsArrive(parts: number): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -259,6 +261,7 @@ export function describeBackend(
       const batch = under.another().openBatch('incoming/dead/w/');
       const staged = await batch.stage({ key: 'objects/aa/1', size: 20_000_000 });
       for (let n = 0; n < 20; n++) await staged.write(randomBytes(1_000_000));
+      await under.partsArrive(2);
       expect(await keys('incoming/dead/')).not.toEqual([]);
       await backend.deletePrefix('incoming/dead/');
       expect(await keys('')).toEqual([]);

@@ -11,13 +11,25 @@ const none = async (): Promise<string[]> => [];
 
 describeBackend('memory', async () => {
   const backend = new MemoryBackend();
-  return { backend, another: () => backend, leftovers: none, dispose: async () => undefined };
+  return {
+    backend,
+    another: () => backend,
+    leftovers: none,
+    partsArrive: async () => undefined,
+    dispose: async () => undefined,
+  };
 });
 
 describeBackend('path', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'skep-backend-'));
   const make = () => new PathBackend(folder);
-  return { backend: make(), another: make, leftovers: none, dispose: () => rm(folder, { recursive: true }) };
+  return {
+    backend: make(),
+    another: make,
+    leftovers: none,
+    partsArrive: async () => undefined,
+    dispose: () => rm(folder, { recursive: true }),
+  };
 });
 
 test('on a path a pipe or a folder in the place of a file is an error, and holds nobody up', async () => {

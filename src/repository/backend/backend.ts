@@ -72,6 +72,11 @@ export interface Batch {
   stage(to?: { key: string; size: number }): Promise<Staged>;
   /** One call for a content that is in memory, which may be used again when it returns. */
   stageBytes(bytes: Uint8Array): Promise<Staged>;
+  /**
+   * Where a content may go to its key straight from its file. The source belongs to the batch; undefined, and the source
+   * closed, when it is better read and staged.
+   */
+  stageSource?(source: ContentSource): Promise<Staged | undefined>;
   /** The staged content is to become `key`: at the next `flush`, or before it where a key appears whole and durable at once. */
   add(staged: Staged, key: string, onConflict: ConflictPolicy): void;
   /**
@@ -81,6 +86,16 @@ export interface Batch {
   flush(): Promise<ReadonlySet<string>>;
   /** Ends what is under way, and removes the staging place with all in it. */
   close(): Promise<void>;
+}
+
+/** A file outside the repository whose content has been read, and is to be as it was then. */
+export interface ContentSource {
+  readonly path: string;
+  readonly size: number;
+  readonly sha256: string;
+  /** How many bytes were read; 0 means the end. */
+  read(into: Buffer, position: number): Promise<number>;
+  close(): void;
 }
 
 /**

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { SkepError } from '../../errors.ts';
-import type { Backend, Batch } from './backend.ts';
+import type { Backend, Batch, ContentSource } from './backend.ts';
 
 /** More than one part of an object storage. */
 const LARGE = 9 << 20;
@@ -15,6 +15,7 @@ const PROMISES = {
   sizes: 'sizes are told',
   published: 'a staged content is published whole, and once',
   publishedLarge: 'a large content is published whole, and once',
+  checked: 'bytes of another SHA-256 than the signed one are refused',
   listed: 'what is there is listed at once',
   deleted: 'a deleted name is gone at once',
   createdAgain: 'a deleted name can be written again',
@@ -37,6 +38,7 @@ export async function probeBackend(backend: Backend, o: { thorough?: boolean } =
     await probeLeaving(backend, prefix, keeps);
     await probeBatch(backend, prefix, keeps);
     if (o.thorough === true && backend.keyFirst === true) await probeLarge(backend, prefix, keeps);
+    await probeSource(backend, prefix, keeps);
   } finally {
     await backend.deletePrefix(prefix);
   }
@@ -94,6 +96,33 @@ async function probeLarge(backend: Backend, prefix: string, keeps: Keeps): Promi
       if ([...(await batch.flush())].join() !== expected) return false;
     }
     return (await backend.get(key)).equals(bytes);
+  });
+  await batch.close();
+}
+
+/** Contents that go to their key straight from a file are compared with their hash by the storage only. */
+async function probeSource(backend: Backend, prefix: string, keeps: Keeps): Promise<void> {
+  const batch = backend.openBatch(`${prefix}batch/`);
+  if (batch.stageSource === undefined) return;
+  const key = `${prefix}source`;
+  const [wrong, right] = [randomBytes(1000), randomBytes(1000)];
+  let attempts = 0;
+  const source: ContentSource = {
+    path: 'probe',
+    size: right.length,
+    sha256: hash('sha256', right),
+    async read(into, position) {
+      if (position === 0) attempts++;
+      return (attempts === 1 ? wrong : right).copy(into, 0, position);
+    },
+    close() {},
+  };
+  await keeps('checked', async () => {
+    const staged = await batch.stageSource?.(source);
+    if (staged === undefined) return false;
+    batch.add(staged, key, 'fail');
+    await batch.flush();
+    return attempts === 2 && (await backend.get(key)).equals(right);
   });
   await batch.close();
 }

@@ -193,11 +193,7 @@ export class BatchObjectWriter implements ObjectWriter {
         await staged.discard();
         return await this.#stream(path, store, options, wanted);
       }
-      const found = (await this.#find(read.sha256, read.size)) ?? this.#staging.object(name);
-      if (found === undefined) this.#staging.addObject(staged, { name, sha256: read.sha256 }, read.form);
-      else await staged.discard();
-      await this.#staging.flushWhenMuch();
-      return this.#count(read.sha256, read.size, found ?? read.form, found === undefined);
+      return await this.#keep(staged, read, await this.#find(read.sha256, read.size));
     } catch (error) {
       await staged.discard();
       throw error;
@@ -205,8 +201,9 @@ export class BatchObjectWriter implements ObjectWriter {
   }
 
   /**
-   * Reads the file twice, for its name and then for its bytes, so that they need not be kept until the name is known.
-   * Undefined when the file changed in between: then it is to be read once.
+   * Reads the file twice, for its name and then for its bytes, so that they need not be kept until the name is known. Where the
+   * storage itself compares the hash they go there as they are.
+   * Undefined when the file was seen to change in between: then it is to be read once.
    */
   async #putUnderKey(
     file: SourceFile,
@@ -225,20 +222,32 @@ export class BatchObjectWriter implements ObjectWriter {
     const name = this.#vault.keyring.objectName(sha256);
     const encoder = await this.#encoderOf(name);
     const encoding = encoder.encoding ?? hashed.encoding;
+    const whole = encoding === 'raw' ? await this.#staging.stageSource(() => file.share(hashed)) : undefined;
+    if (whole !== undefined) {
+      watch.onBytes?.(length);
+      const form = { encoding, storedSize: length, storedSha256: sha256 };
+      return this.#keep(whole, { sha256, size: length, form });
+    }
     const staged = await this.#staging.stage({ key: objectKey(name, encoding), size: length });
     try {
       const read = await storeFile(file, length, staged, encoder, watch);
-      const same = read.sha256 === sha256;
-      // Another call may have staged the same content meanwhile.
-      const other = this.#staging.object(name);
-      if (same && other === undefined) this.#staging.addObject(staged, { name, sha256 }, read.form);
-      else await staged.discard();
-      await this.#staging.flushWhenMuch();
-      return same ? this.#count(sha256, length, other ?? read.form, other === undefined) : undefined;
+      if (read.sha256 === sha256) return await this.#keep(staged, read);
+      await staged.discard();
+      return undefined;
     } catch (error) {
       await staged.discard();
       throw error;
     }
+  }
+
+  /** Adds what is staged, unless the content was `found` or another call has staged it meanwhile. */
+  async #keep(staged: Staged, { sha256, size, form }: StoredContent, found?: StoredForm): Promise<StoredObject> {
+    const name = this.#vault.keyring.objectName(sha256);
+    const other = found ?? this.#staging.object(name);
+    if (other === undefined) this.#staging.addObject(staged, { name, sha256 }, form);
+    else await staged.discard();
+    await this.#staging.flushWhenMuch();
+    return this.#count(sha256, size, other ?? form, other === undefined);
   }
 
   async #find(sha256: string, size: number, hinted?: StoredForm): Promise<StoredForm | undefined> {

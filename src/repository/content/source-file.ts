@@ -1,12 +1,14 @@
 import * as fs from 'node:fs';
 import { SkepError } from '../../errors.ts';
 import type { FileIdentity } from '../hint-cache.ts';
+import type { ContentSource } from '../backend/backend.ts';
 import { errnoCode } from '../backend/path/fs-error.ts';
 
 /** A file of the cluster, opened for reading. */
 export class SourceFile {
   readonly path: string;
   readonly #fd: number;
+  #users = 1;
 
   /** Errors: `file-missing`, `file-unreadable` (also for what is not a regular file). */
   constructor(path: string) {
@@ -49,8 +51,20 @@ export class SourceFile {
     return this.#fd;
   }
 
+  /** As it was read: it stays open until this is closed too. */
+  share({ size, sha256 }: { size: number; sha256: string }): ContentSource {
+    this.#users++;
+    return {
+      path: this.path,
+      size,
+      sha256,
+      read: (into, position) => this.read(into, position),
+      close: () => this.close(),
+    };
+  }
+
   close(): void {
-    fs.closeSync(this.#fd);
+    if (--this.#users === 0) fs.closeSync(this.#fd);
   }
 
   #try<T>(action: () => T): T {

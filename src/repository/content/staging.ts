@@ -1,5 +1,5 @@
 import { SkepError, toSkepError } from '../../errors.ts';
-import type { Backend, Batch, ConflictPolicy, Staged } from '../backend/backend.ts';
+import type { Backend, Batch, ConflictPolicy, ContentSource, Staged } from '../backend/backend.ts';
 import { checkKept } from '../check-kept.ts';
 import { objectKey, pieceKey } from '../format/names.ts';
 import type { StoredForm, StoredPiece } from '../types.ts';
@@ -74,6 +74,12 @@ export class Staging {
   /** See `Batch.stage`. */
   stage(to?: { key: string; size: number }): Promise<Staged> {
     return this.#guard(() => this.#batch.stage(to));
+  }
+
+  /** See `Batch.stageSource`; undefined also where a content cannot go straight from its file. */
+  async stageSource(open: () => ContentSource): Promise<Staged | undefined> {
+    if (this.#batch.stageSource === undefined) return undefined;
+    return this.#guard(async () => this.#batch.stageSource?.(open()));
   }
 
   /** An object in memory. It counts as staged from the call on. */

@@ -1,8 +1,9 @@
-import { ListMultipartUploadsCommand, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
+import { ListMultipartUploadsCommand, ListObjectVersionsCommand, ListPartsCommand } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect, vi } from 'vitest';
 import { S3Server } from '../../../lab/index.ts';
 import { S3Backend } from '../../../src/repository/backend/s3/s3-backend.ts';
 import { makeClient } from '../../../src/repository/backend/s3/s3-client.ts';
@@ -33,8 +34,24 @@ export async function s3UnderTest(server: S3Server, bucket: string) {
     backend: make(),
     another: make,
     leftovers: () => uploadsUnderWay(access, bucket, `${prefix}/`),
+    partsArrive: (parts: number) =>
+      vi.waitFor(async () => expect(await partsOf(access, bucket, `${prefix}/`)).toBe(parts), { timeout: 30_000 }),
     dispose: async () => undefined,
   };
+}
+
+/** How many parts all uploads below a prefix have. */
+async function partsOf(access: S3Access, bucket: string, prefix: string): Promise<number> {
+  const client = makeClient(access, 1);
+  try {
+    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix }));
+    const lists = Uploads.map(({ Key, UploadId }) =>
+      client.send(new ListPartsCommand({ Bucket: bucket, Key, UploadId })),
+    );
+    return (await Promise.all(lists)).reduce((n, { Parts = [] }) => n + Parts.length, 0);
+  } finally {
+    client.destroy();
+  }
 }
 
 /** Keys of the multipart uploads that nobody ended. */

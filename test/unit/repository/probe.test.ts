@@ -88,6 +88,25 @@ const faults: [string, MemoryBackend][] = [
       };
     }),
   ],
+  [
+    'checked',
+    broken((b) => {
+      const open = b.openBatch.bind(b);
+      return {
+        openBatch: (prefix) => {
+          const batch = open(prefix);
+          return Object.assign(batch, {
+            // It takes what comes, whatever was signed.
+            async stageSource(source: ContentSource) {
+              const bytes = Buffer.alloc(source.size);
+              await source.read(bytes, 0);
+              return batch.stageBytes(bytes);
+            },
+          });
+        },
+      };
+    }),
+  ],
 ];
 
 describe('the probe', () => {

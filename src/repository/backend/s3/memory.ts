@@ -32,6 +32,11 @@ export class Memory {
     return this.#room(bytes ?? Buffer.allocUnsafeSlow(whole), release);
   }
 
+  /** Waits for its turn with memory that others have; the result gives it back. */
+  count(size: number): Promise<() => void> {
+    return this.#budget.acquire(size);
+  }
+
   #room(bytes: Buffer, release: () => void): Room {
     let held = true;
     return {

@@ -1,18 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
 import { SkepError, toSkepError } from '../../../errors.ts';
-import type { Batch, ConflictPolicy, Staged } from '../backend.ts';
+import type { Batch, ConflictPolicy, ContentSource, Staged } from '../backend.ts';
 import type { Deleter } from './delete-keys.ts';
 import type { Memory } from './memory.ts';
 import type { Upload } from './multipart.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { StagedBytes } from './staged-bytes.ts';
+import { StagedSource } from './staged-source.ts';
 import { StagedSpool } from './staged-spool.ts';
 import { StagedUpload } from './staged-upload.ts';
 import { noteUpload } from './upload-notes.ts';
 
 /** A storage copies no more than this by itself. */
 const MOST_COPIED = 5 * 1024 ** 3;
+/** More than this goes in parts: what is interrupted begins anew. */
+const MOST_AT_ONCE = 512 << 20;
+/** What a large content takes of the memory while it is sent: so many are on their way at once. */
+const COUNTED = 16 << 20;
 
 /** What a content on its way needs. */
 export interface BatchContext {
@@ -25,7 +30,7 @@ export interface BatchContext {
   note(upload: Upload): Promise<() => Promise<void>>;
 }
 
-type S3Staged = StagedBytes | StagedSpool | StagedUpload;
+type S3Staged = StagedBytes | StagedSource | StagedSpool | StagedUpload;
 
 /**
  * Sends contents as soon as they are added: a key of an object storage appears whole and durable, or not at all. `flush`
@@ -52,6 +57,21 @@ export class S3Batch implements Batch {
   async stageBytes(bytes: Uint8Array): Promise<Staged> {
     this.#check();
     return this.#opened(new StagedBytes(bytes, await this.#context.memory.take(bytes.length)));
+  }
+
+  async stageSource(source: ContentSource): Promise<Staged | undefined> {
+    try {
+      this.#check();
+      if (source.size <= MOST_AT_ONCE) {
+        const release = await this.#context.memory.count(Math.min(source.size, COUNTED));
+        return this.#opened(new StagedSource(source, release));
+      }
+    } catch (error) {
+      source.close();
+      throw error;
+    }
+    source.close();
+    return undefined;
   }
 
   add(staged: Staged, key: string, onConflict: ConflictPolicy): void {

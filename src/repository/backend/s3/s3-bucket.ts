@@ -4,18 +4,20 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  type PutObjectCommandInput,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { SkepError } from '../../../errors.ts';
 import type { S3Access } from '../../access.ts';
-import type { ByteRange, StoredKey } from '../backend.ts';
+import type { ByteRange, ContentSource, StoredKey } from '../backend.ts';
 import { Budget } from './budget.ts';
 import { withRetry } from './retry.ts';
 import { makeClient } from './s3-client.ts';
 import { isCode, isRetryable, s3Error } from './s3-error.ts';
 import { parseS3Location } from './s3-location.ts';
+import { sendSource } from './send-source.ts';
 
 /** Requests under way at once, of all that one backend does. */
 const REQUESTS = 32;
@@ -57,24 +59,23 @@ export class S3Bucket {
   /** Create-only, by the storage's own condition. May be repeated. */
   async create(
     key: string,
-    body: Uint8Array,
+    body: Uint8Array | ContentSource,
     options: { signal?: AbortSignal; lockUntil?: Date } = {},
   ): Promise<'created' | 'exists'> {
     const { signal, lockUntil } = options;
     const token = newToken();
-    const lock = lockUntil === undefined ? {} : lockedFrom(body, lockUntil);
-    const input = { ...this.at(key), Body: body, IfNoneMatch: '*', Metadata: { [TOKEN]: token }, ...lock };
+    const lock = lockUntil === undefined ? {} : lockedFrom(body as Uint8Array, lockUntil);
+    const input = { ...this.at(key), IfNoneMatch: '*', Metadata: { [TOKEN]: token }, ...lock };
     try {
-      await this.call(`write ${key}`, (o) => this.client.send(new PutObjectCommand(input), o), signal);
+      await this.call(`write ${key}`, (o) => this.#send(input, body, o), signal);
       return 'created';
     } catch (error) {
       return await this.isOurs(key, token, error, signal);
     }
   }
 
-  async overwrite(key: string, body: Uint8Array, signal?: AbortSignal): Promise<'created'> {
-    const input = { ...this.at(key), Body: body };
-    await this.call(`write ${key}`, (o) => this.client.send(new PutObjectCommand(input), o), signal);
+  async overwrite(key: string, body: Uint8Array | ContentSource, signal?: AbortSignal): Promise<'created'> {
+    await this.call(`write ${key}`, (o) => this.#send(this.at(key), body, o), signal);
     return 'created';
   }
 
@@ -184,6 +185,15 @@ export class S3Bucket {
     const found = await this.head(key, signal);
     if (found !== undefined) return found.token === token ? 'created' : 'exists';
     throw status === 412 ? refused(key, error) : error;
+  }
+
+  async #send(
+    input: PutObjectCommandInput,
+    body: Uint8Array | ContentSource,
+    options: { abortSignal?: AbortSignal },
+  ): Promise<void> {
+    if (body instanceof Uint8Array) await this.client.send(new PutObjectCommand({ ...input, Body: body }), options);
+    else await sendSource(this.client, input, body, options);
   }
 
   /** The answer to a HEAD has no body, so no code: anything but "not there" is asked for again with a GET. */
