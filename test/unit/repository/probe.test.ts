@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { SkepError } from '../../../src/errors.ts';
+import type { ContentSource } from '../../../src/repository/backend/backend.ts';
 import { MemoryBackend } from '../../../src/repository/backend/memory-backend.ts';
 import { probeBackend } from '../../../src/repository/backend/probe.ts';
 
