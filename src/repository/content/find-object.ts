@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { SkepError } from '../../errors.ts';
-import { type Encoding, isSealed, objectKey } from '../format/names.ts';
+import { renewalsOf } from '../damage/renewals.ts';
+import { type Encoding, isCompressed, isSealed, objectKey } from '../format/names.ts';
+import type { KnownForms } from '../known-forms.ts';
+import { isSealedSize, MAX_HEADER } from '../sealing/age-header.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import type { StoredForm } from '../types.ts';
 import { readObject } from './object-reader.ts';
@@ -13,39 +16,72 @@ interface Wanted {
   size: number;
 }
 
+type Judgement = StoredForm | 'damaged' | 'unsure';
+
+interface FindOptions {
+  /** Whether it may be compressed. */
+  compressed: boolean;
+  /** From a hint. */
+  known?: StoredForm;
+  /** What the backups of the repository expect. */
+  older: () => Promise<KnownForms>;
+}
+
 /**
  * The published form of a content, if there is one that can be trusted: a raw one must have the size; any other must be
- * as it is `known` (from a hint), or is read: `damaged` when it is seen not to be the content.
+ * as it is `known`, or is read: `damaged` when it is seen not to be the content, `unsure` when it can be told only by the
+ * size that the content has when it is stored again.
  */
-export async function findObject(
-  vault: Vault,
-  wanted: Wanted,
-  options: { compressed: boolean; known?: StoredForm },
-): Promise<StoredForm | 'damaged' | undefined> {
+export async function findObject(vault: Vault, wanted: Wanted, options: FindOptions): Promise<Judgement | undefined> {
   const { known } = options;
   const [plain, compressed] = vault.keyring.encodings;
   const candidates = options.compressed || known?.encoding === compressed ? [plain, compressed] : [plain];
   const sizes = await vault.backend.sizes(candidates.map((encoding) => objectKey(wanted.name, encoding)));
-  let damaged = false;
+  let unfit: 'damaged' | 'unsure' | undefined;
   for (const [i, encoding] of candidates.entries()) {
     const storedSize = sizes[i];
     if (storedSize === undefined) continue;
-    const form = await formOf(vault, wanted, { encoding, storedSize, known });
-    if (form !== undefined) return form;
-    damaged = true;
+    const judged = await judge(vault, wanted, { encoding, storedSize }, options);
+    if (typeof judged === 'object') return judged;
+    unfit = judged;
   }
-  return damaged ? 'damaged' : undefined;
+  return unfit;
 }
 
-async function formOf(
+async function judge(
   vault: Vault,
-  { name, sha256, size }: Wanted,
-  found: { encoding: Encoding; storedSize: number; known: StoredForm | undefined },
-): Promise<StoredForm | undefined> {
-  const { encoding, storedSize, known } = found;
-  if (encoding === 'raw') return storedSize === size ? { encoding, storedSize, storedSha256: sha256 } : undefined;
+  wanted: Wanted,
+  { encoding, storedSize }: { encoding: Encoding; storedSize: number },
+  { known, older }: FindOptions,
+): Promise<Judgement> {
+  const { name, sha256, size } = wanted;
+  if (encoding === 'raw') return storedSize === size ? { encoding, storedSize, storedSha256: sha256 } : 'damaged';
   if (known?.encoding === encoding && known.storedSize === storedSize) return known;
-  return inspectStored(vault, name, encoding);
+  if (isSealed(encoding)) return inspectSealed(vault, wanted, encoding, await older());
+  return (await inspectStored(vault, name, encoding)) ?? 'damaged';
+}
+
+/**
+ * Who only writes cannot open what is sealed. An older backup tells in which bytes it must be; what no backup needs yet was
+ * left by a run that failed, or belongs to one that goes on: then its size must be right, which of a compressed one is not known.
+ */
+async function inspectSealed(
+  vault: Vault,
+  { name, size }: Wanted,
+  encoding: Encoding,
+  older: KnownForms,
+): Promise<Judgement> {
+  const key = objectKey(name, encoding);
+  const form = await inspectStored(vault, name, encoding);
+  if (form === undefined) return 'damaged';
+  if (older.lists(key)) {
+    if (older.has(key, form.storedSha256)) return form;
+    const renewals = await renewalsOf(vault, key);
+    return renewals.some(({ storedSha256 }) => storedSha256 === form.storedSha256) ? form : 'damaged';
+  }
+  if (isCompressed(encoding)) return 'unsure';
+  const begin = await vault.backend.get(key, { start: 0, end: MAX_HEADER });
+  return isSealedSize(begin, form.storedSize, size) ? form : 'damaged';
 }
 
 /** The form of what is stored, read from its first byte to its last; undefined when it is seen not to be the content. */

@@ -6,6 +6,7 @@ import { recordRenewal } from '../damage/renewals.ts';
 import { incomingPrefix, isSealed, objectKey } from '../format/names.ts';
 import type { TreeKind } from '../format/piece.ts';
 import type { HintCache } from '../hint-cache.ts';
+import { KnownForms } from '../known-forms.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import type {
   ObjectWriter,
@@ -41,6 +42,10 @@ export class BatchObjectWriter implements ObjectWriter {
   readonly #notes: DamageNotes;
   readonly #hints: HintCache | undefined;
   readonly #encoder: Encoder;
+  /** Read when something sealed is found that no hint tells of. */
+  #older: Promise<KnownForms> | undefined;
+  /** Objects that are there and may be damaged. */
+  readonly #unsure = new Set<string>();
   /** By key: what another writer published first. */
   readonly #others = new Map<string, StoredForm>();
 
@@ -154,6 +159,7 @@ export class BatchObjectWriter implements ObjectWriter {
     if (found !== undefined) return this.#count(sha256, content.length, found, false);
     const name = this.#vault.keyring.objectName(sha256);
     const { bytes, form } = await encodeWhole(content, sha256, await this.#encoderOf(name));
+    await this.#settle(name, form);
     // Asked again after the wait: another call may have staged the same content meanwhile.
     const staged = this.#staging.object(name);
     if (staged !== undefined) return this.#count(sha256, content.length, staged, false);
@@ -243,6 +249,7 @@ export class BatchObjectWriter implements ObjectWriter {
   /** Adds what is staged, unless the content was `found` or another call has staged it meanwhile. */
   async #keep(staged: Staged, { sha256, size, form }: StoredContent, found?: StoredForm): Promise<StoredObject> {
     const name = this.#vault.keyring.objectName(sha256);
+    if (found === undefined) await this.#settle(name, form);
     const other = found ?? this.#staging.object(name);
     if (other === undefined) this.#staging.addObject(staged, { name, sha256 }, form);
     else await staged.discard();
@@ -260,10 +267,19 @@ export class BatchObjectWriter implements ObjectWriter {
     }
     const known = hinted ?? this.#hints?.find(sha256, size);
     const compressed = this.#encoder.compression !== 'off';
-    const options = known === undefined ? { compressed } : { compressed, known };
+    const older = () => (this.#older ??= KnownForms.of(this.#vault));
+    const options = { compressed, older, ...(known === undefined ? {} : { known }) };
     const published = await findObject(this.#vault, { name, sha256, size }, options);
     if (published === 'damaged') this.#staging.replaceDamaged(name);
-    return published === 'damaged' ? undefined : published;
+    else if (published === 'unsure') this.#unsure.add(name);
+    return typeof published === 'object' ? published : undefined;
+  }
+
+  /** Judges what is there by the form that the content has here. */
+  async #settle(name: string, form: StoredForm): Promise<void> {
+    if (!this.#unsure.delete(name)) return;
+    const [size] = await this.#vault.backend.sizes([objectKey(name, form.encoding)]);
+    if (size !== undefined && size !== form.storedSize) this.#staging.replaceDamaged(name);
   }
 
   /** What was found damaged is stored anew under the very key that backups refer to. */

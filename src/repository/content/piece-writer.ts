@@ -4,6 +4,7 @@ import { pieceKey } from '../format/names.ts';
 import { compressPiece, holdsPiece, pieceHash, type TreeKind } from '../format/piece.ts';
 import { tryGet } from '../manifests.ts';
 import type { Vault } from '../sealing/keyring.ts';
+import { isSealedSize } from '../sealing/age-header.ts';
 import { sealBytes } from '../sealing/seal.ts';
 import type { StoredPiece } from '../types.ts';
 import type { Staging } from './staging.ts';
@@ -50,8 +51,12 @@ export class PieceWriter {
     if (await this.#notes.has(key)) return 'damaged';
     const bytes = await tryGet(this.#vault.backend, key);
     if (bytes === undefined) return undefined;
-    // Who only writes cannot open what is sealed.
-    if (named.encoding === 'zstd' && !holdsPiece(bytes, plain)) return 'damaged';
+    // Who only writes cannot open what is sealed: its size must do.
+    const holds =
+      named.encoding === 'zstd'
+        ? holdsPiece(bytes, plain)
+        : isSealedSize(bytes, bytes.length, compressPiece(plain).length);
+    if (!holds) return 'damaged';
     return { ...named, storedSize: bytes.length, storedSha256: hash('sha256', bytes) };
   }
 }

@@ -6,7 +6,7 @@ import { type Keyring, sameMembers } from '../sealing/keyring.ts';
 import { choose, type Chosen, type Choice } from './choose.ts';
 import { copyResealed } from './copy-resealed.ts';
 import { copyStored } from './copy-stored.ts';
-import { KnownForms } from './known-forms.ts';
+import { KnownForms } from '../known-forms.ts';
 import type { CopyEnd, CopyJob, CopyOptions, CopyReport } from './job.ts';
 import type { CopyDamage } from './stored-copier.ts';
 

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../format/descriptor.ts';
 import type { Lease, LeaseOwner } from '../lease/index.ts';
 import type { Vault } from '../sealing/keyring.ts';
-import type { KnownForms } from './known-forms.ts';
+import type { KnownForms } from '../known-forms.ts';
 import type { CopyTotals } from './stored-copier.ts';
 
 /** A repository as a copy sees it. */

@@ -8,7 +8,7 @@ import { DamageNotes } from '../damage/notes.ts';
 import { MAX_PLAIN_PIECE } from '../format/piece.ts';
 import type { NeededKey } from '../needed-keys.ts';
 import { hashOf } from '../verify/check-objects.ts';
-import type { KnownForms } from './known-forms.ts';
+import type { KnownForms } from '../known-forms.ts';
 
 /** Up to this size a key is read in one call. */
 const SMALL = 256 << 10;

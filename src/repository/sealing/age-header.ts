@@ -1,9 +1,10 @@
 import { SkepError } from '../../errors.ts';
+import { sealedSize } from './payload.ts';
 
 /** Nonce and tag of an empty payload, which the library puts behind the header. */
 const EMPTY_PAYLOAD = 32;
 /** A header of a hundred recipients is smaller. */
-const MAX_HEADER = 16 << 10;
+export const MAX_HEADER = 16 << 10;
 
 /** The header of a new age file, and the file key that only its recipients find in it. */
 export async function newHeader(recipients: readonly string[]): Promise<{ header: Buffer; fileKey: Buffer }> {
@@ -30,6 +31,16 @@ export function headerLength(bytes: Buffer): number | undefined {
   if (end >= 0) return end + 1;
   if (bytes.length > MAX_HEADER) throw new SkepError('object-damaged', 'it is no age file');
   return undefined;
+}
+
+/** Whether an age file with this beginning and this size can hold so many plain bytes. */
+export function isSealedSize(begin: Buffer, size: number, plain: number): boolean {
+  try {
+    const header = headerLength(begin);
+    return header !== undefined && header + sealedSize(plain) === size;
+  } catch {
+    return false;
+  }
 }
 
 /** The file key of a header. Errors: `key-missing`, `key-wrong`, `object-damaged`. */

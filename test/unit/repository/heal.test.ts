@@ -183,12 +183,13 @@ describe.each(Object.keys(SCENES))('on %s', (name) => {
     await expectClean(scene, [await backUp(scene, 'off'), old]);
   });
 
-  test('a damaged object that a later backup had taken over is whole again for both', async () => {
+  test('a damaged object that a later backup had found is whole again for both', async () => {
     const scene = await make();
     const old = await backUp(scene);
     await flip(scene.backend, await objectOf(scene, old, 'noise'));
     const between = await backUp(scene);
-    expect((await scene.closed.verify({ level: 'data' })).ok).toBe(false);
+    // What is sealed is compared with the bytes that the older backup tells of; of a raw object of the right size it is believed.
+    expect((await scene.closed.verify({ level: 'data' })).ok).toBe(scene.reading.sealed);
     await expectClean(scene, [await backUp(scene), between, old]);
   });
 

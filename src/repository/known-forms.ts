@@ -1,18 +1,16 @@
 import { hash } from 'node:crypto';
-import { SkepError } from '../../errors.ts';
-import { throwIfCancelled } from '../content/cancel.ts';
-import { objectKey } from '../format/names.ts';
-import { listBackupIds, readManifest } from '../manifests.ts';
-import { neededKeys } from '../needed-keys.ts';
-import { KeySet } from '../prune/key-set.ts';
-import type { Vault } from '../sealing/keyring.ts';
+import { SkepError } from '../errors.ts';
+import { throwIfCancelled } from './content/cancel.ts';
+import { objectKey } from './format/names.ts';
+import { listBackupIds, readManifest } from './manifests.ts';
+import { neededKeys } from './needed-keys.ts';
+import { KeySet } from './prune/key-set.ts';
+import type { Vault } from './sealing/keyring.ts';
 
-/**
- * In which bytes the backups of a repository expect what they need, by their inventories: so that a copy need not read what
- * an earlier one has brought. About 50 bytes a key.
- */
+/** In which bytes the backups of a repository expect what they need, by their inventories. About 100 bytes a key. */
 export class KnownForms {
   readonly #forms = new KeySet();
+  readonly #keys = new KeySet();
 
   /** A backup that cannot be read tells nothing. */
   static async of(vault: Vault, signal?: AbortSignal): Promise<KnownForms> {
@@ -22,7 +20,9 @@ export class KnownForms {
       try {
         for await (const { key, name, stored } of neededKeys(vault, await readManifest(vault, id), seen)) {
           throwIfCancelled(signal);
-          if (stored !== undefined && stored.sha256 !== name) known.#forms.add(formKey(key, stored.sha256));
+          if (stored === undefined || stored.sha256 === name) continue;
+          known.#keys.add(key);
+          known.#forms.add(formKey(key, stored.sha256));
         }
       } catch (error) {
         if (!(error instanceof SkepError) || !UNREADABLE.has(error.code)) throw error;
@@ -31,6 +31,12 @@ export class KnownForms {
     return known;
   }
 
+  /** Whether some backup needs the key. */
+  lists(key: string): boolean {
+    return this.#keys.has(key);
+  }
+
+  /** Whether some backup expects it in these bytes. */
   has(key: string, storedSha256: string): boolean {
     return this.#forms.has(formKey(key, storedSha256));
   }
