@@ -14,6 +14,8 @@ import type { CopyTotals } from './stored-copier.ts';
 /** Up to this size a content is opened in memory; of a larger one nothing is kept in plain. */
 const SMALL = 8 << 20;
 const PARALLEL = 4;
+/** Entries that wait for one flush. */
+const GROUP = 4096;
 
 /** Opens the contents of a backup with the source's keys and stores them with the target's. Needs the source's identity. */
 export async function copyResealed(job: CopyJob, { id, origin, manifest }: Chosen): Promise<CopyTotals> {
@@ -34,7 +36,7 @@ export async function copyResealed(job: CopyJob, { id, origin, manifest }: Chose
     });
     try {
       const entries = inOrder(readListing(source.vault, part.root), (entry) => copyEntry(job, writer, entry));
-      const listing = await writeListing(entries, writer, options.signal ? { signal: options.signal } : {});
+      const listing = await writeListing(published(entries, writer), writer, options.signal ? { signal: options.signal } : {});
       await writer.close();
       const { objects, bytes, newObjects, newBytes } = writer.totals;
       parts.push({ node: part.node, store: part.store, ...listing, newBytes });
@@ -84,6 +86,19 @@ async function copyContent(
     return writer.putBytes(Buffer.concat(chunks));
   }
   return writer.putStream(() => readObject(source.vault, object, reading), signal);
+}
+
+/** Only a flush tells in which form a content is there that another writer, or a copy that failed, has published before. */
+async function* published<T>(items: AsyncIterable<T>, writer: BatchObjectWriter): AsyncGenerator<T> {
+  let group: T[] = [];
+  for await (const item of items) {
+    if (group.push(item) < GROUP) continue;
+    await writer.flush();
+    yield* group;
+    group = [];
+  }
+  await writer.flush();
+  yield* group;
 }
 
 /** Several at a time, given out in the order in which they came. */
