@@ -4,6 +4,7 @@ import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { format } from 'prettier';
 import type { Row } from './row.ts';
+import { WHYS } from './whys.ts';
 
 const RESULTS = join(import.meta.dirname, 'results.json');
 const PAGE = join(import.meta.dirname, '..', 'docs', 'benchmarks.md');
@@ -45,8 +46,17 @@ export async function writePage(): Promise<void> {
     '',
     ...all.map((row) => `- \`${row.bench}\`: ${detailsOf(row)}`),
     '',
+    ...whysOf(all),
   ];
   await writeFile(PAGE, await format(page.join('\n'), { parser: 'markdown' }));
+}
+
+/** Of the rows that miss their bar: why, and what the limit is. */
+function whysOf(rows: readonly Row[]): string[] {
+  const missed = rows.filter(({ ratio, bar }) => bar !== undefined && ratio > bar);
+  if (missed.length === 0) return [];
+  const told = missed.map(({ bench }) => `- \`${bench}\`: ${WHYS[bench] ?? 'not looked into yet'}`);
+  return ['## Bars that are missed, and why', '', ...told, ''];
 }
 
 /** Columns of the table; the rest of a row is told below it. */

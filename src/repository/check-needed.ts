@@ -1,8 +1,11 @@
 import { SkepError } from '../errors.ts';
 import { throwIfCancelled } from './content/cancel.ts';
+import type { Backend } from './backend/backend.ts';
+import { noteDamage } from './damage/notes.ts';
 import type { Manifest } from './format/manifest.ts';
 import { KeyPresence } from './key-presence.ts';
 import { neededKeys, type NeededKey } from './needed-keys.ts';
+import { isContentKey } from './prune/key-set.ts';
 import { lockKeys } from './retention/lock.ts';
 import type { Vault } from './sealing/keyring.ts';
 
@@ -29,7 +32,11 @@ export async function checkNeeded(
     throwIfCancelled(options.signal);
     const keys = batch.map(({ key }) => key);
     const sizes = await backend.sizes(keys);
-    for (const [i, needed] of batch.entries()) check(needed, sizes[i]);
+    const wrong = batch.map((needed, i) => judge(needed, sizes[i])).filter((error) => error !== undefined);
+    if (wrong[0] !== undefined) {
+      await noteWrong(backend, wrong);
+      throw wrong[0];
+    }
     if (backend.retention !== undefined && lockMs !== undefined) await lockKeys(backend.retention, keys, lockMs);
     batch = [];
   };
@@ -37,18 +44,29 @@ export async function checkNeeded(
     if (presence !== undefined && needed.key.startsWith('objects/')) {
       const looked = presence.look(needed.key);
       const found = typeof looked === 'object' ? await looked : looked;
-      if (found !== 'there') check(needed, found === 'absent' ? undefined : found);
-      if (found !== 'there' || needed.name[1] !== manifest.id.at(-1)) continue;
+      const isSampled = needed.name[1] === manifest.id.at(-1);
+      // A listing may be older than what it lacks: the key itself is asked for.
+      if ((found === 'there' && !isSampled) || found === needed.stored?.size) continue;
     }
     if (batch.push(needed) === BATCH) await checkBatch();
   }
   await checkBatch();
 }
 
-function check({ key, stored }: NeededKey, found: number | undefined): void {
-  if (found !== undefined && found === (stored?.size ?? found)) return;
+function judge({ key, stored }: NeededKey, found: number | undefined): SkepError | undefined {
+  if (found !== undefined && found === (stored?.size ?? found)) return undefined;
   const context = { key, expected: stored?.size, found };
-  const hint = 'Nothing was published; run `skep backup` again: it stores what is missing.';
-  if (found === undefined) throw new SkepError('object-missing', `${key} is gone`, { context, hint });
-  throw new SkepError('object-damaged', `${key} has ${found} bytes, not ${stored?.size}`, { context, hint });
+  const hint = 'Nothing was published; run `skep backup` again: it stores anew what is missing or damaged.';
+  if (found === undefined) return new SkepError('object-missing', `${key} is gone`, { context, hint });
+  return new SkepError('object-damaged', `${key} has ${found} bytes, not ${stored?.size}`, { context, hint });
+}
+
+/** So that the next run does not take them for stored, whatever its hints and the older listings say. */
+async function noteWrong(backend: Backend, wrong: readonly SkepError[]): Promise<void> {
+  const at = new Date();
+  for (const { code, message, context } of wrong) {
+    const key = String(context['key']);
+    // The first failure is the one to tell.
+    if (isContentKey(key)) await noteDamage(backend, key, { kind: code, message, at }).catch(() => undefined);
+  }
 }

@@ -112,3 +112,21 @@ test('a repository on a versioned bucket with object lock lives its whole life',
   expect(await oldVersions(s3, 'life', 'skep/')).toEqual([]);
   expect(await again.leases()).toEqual([]);
 }, 120_000);
+
+test("notes of uploads that are damaged or go meanwhile stand in nobody's way", async () => {
+  await server.makeBucket('notes');
+  const backend = new S3Backend('s3://notes/skep', await accessOf(server));
+  const batch = backend.openBatch('incoming/dead/w/');
+  const staged = await batch.stage({ key: 'objects/aa/1', size: 20 << 20 });
+  for (let n = 0; n < 17; n++) await staged.write(randomBytes(1 << 20));
+  for (const [i, bytes] of ['', '{', '{"key":1}', 'null'].entries()) {
+    await backend.put(`incoming/dead/w/${i}.upload`, Buffer.from(bytes));
+  }
+  expect(await backend.clearLeftovers()).toBe(0);
+  await backend.deletePrefix('incoming/dead/');
+  const left: string[] = [];
+  for await (const { key } of backend.list('')) left.push(key);
+  expect(left).toEqual([]);
+  await batch.close();
+  expect(await uploadsUnderWay(await accessOf(server), 'notes', 'skep/')).toEqual([]);
+});

@@ -39,9 +39,12 @@ export async function probeBackend(backend: Backend, o: { thorough?: boolean } =
     await probeBatch(backend, prefix, keeps);
     if (o.thorough === true && backend.keyFirst === true) await probeLarge(backend, prefix, keeps);
     await probeSource(backend, prefix, keeps);
-  } finally {
-    await backend.deletePrefix(prefix);
+  } catch (error) {
+    // What cannot be removed either, since it is locked, is not what is to be told.
+    await backend.deletePrefix(prefix).catch(() => undefined);
+    throw error;
   }
+  await backend.deletePrefix(prefix);
 }
 
 type Keeps = (promise: Promises, holds: () => Promise<boolean>) => Promise<void>;

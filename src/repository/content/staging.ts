@@ -4,7 +4,10 @@ import { checkKept } from '../check-kept.ts';
 import { objectKey, pieceKey } from '../format/names.ts';
 import type { StoredForm, StoredPiece } from '../types.ts';
 
-/** What is staged is published from here on, so that staging is bounded and a killed run has lost little. */
+/** What is staged is published when it is so much or so old, while more is staged: a killed run has lost little. */
+const PUBLISH_BYTES = 512 << 20;
+const PUBLISH_MS = 10_000;
+/** From here on who adds waits for it: staging is bounded. */
 const FLUSH_KEYS = 16_384;
 const FLUSH_BYTES = 2 * 1024 ** 3;
 
@@ -44,6 +47,9 @@ export class Staging {
   /** What the next flush publishes. */
   #next: Pending[] = [];
   #nextBytes = 0;
+  /** Publishes what has waited long. */
+  #timer: NodeJS.Timeout | undefined;
+  #isPublishing = false;
   #flushing: Promise<void> = Promise.resolve();
   #ended: SkepError | undefined;
   readonly #events: StagingEvents;
@@ -113,6 +119,17 @@ export class Staging {
   /** To be called when something was added. */
   async flushWhenMuch(): Promise<void> {
     if (this.#next.length >= FLUSH_KEYS || this.#nextBytes >= FLUSH_BYTES) await this.flush();
+    else if (this.#nextBytes >= PUBLISH_BYTES) this.#publish();
+  }
+
+  /** A flush that nobody waits for. */
+  #publish(): void {
+    if (this.#isPublishing || this.#ended !== undefined) return;
+    this.#isPublishing = true;
+    void this.flush()
+      // It is kept in #ended.
+      .catch(() => undefined)
+      .finally(() => (this.#isPublishing = false));
   }
 
   flush(): Promise<void> {
@@ -130,19 +147,27 @@ export class Staging {
 
   async abort(): Promise<void> {
     this.#ended ??= new SkepError('cancelled', 'the object writer was aborted');
+    this.#stopTimer();
     await this.#flushing;
     // What stays behind is removed with the run; the first failure is the one to report.
     await this.#batch.close().catch(() => undefined);
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #add(staged: Staged, item: Pending, onConflict: ConflictPolicy): void {
     this.#batch.add(staged, item.key, onConflict);
     this.#next.push(item);
     this.#nextBytes += staged.size;
+    this.#timer ??= setTimeout(() => this.#publish(), PUBLISH_MS).unref();
   }
 
   async #flushNow(): Promise<void> {
     this.check();
+    this.#stopTimer();
     const items = this.#next;
     this.#next = [];
     this.#nextBytes = 0;

@@ -36,7 +36,11 @@ export async function copyResealed(job: CopyJob, { id, origin, manifest }: Chose
     });
     try {
       const entries = inOrder(readListing(source.vault, part.root), (entry) => copyEntry(job, writer, entry));
-      const listing = await writeListing(published(entries, writer), writer, options.signal ? { signal: options.signal } : {});
+      const listing = await writeListing(
+        published(entries, writer),
+        writer,
+        options.signal ? { signal: options.signal } : {},
+      );
       await writer.close();
       const { objects, bytes, newObjects, newBytes } = writer.totals;
       parts.push({ node: part.node, store: part.store, ...listing, newBytes });

@@ -231,6 +231,23 @@ describe('several writers', () => {
   });
 });
 
+test('a writer that is killed later than ten seconds after it staged has published: the rerun moves nothing', async () => {
+  const { repo, folder, run } = await setUp();
+  const contents = [randomBytes(2 << 20), randomBytes(100)];
+  const paths = await Promise.all(contents.map((bytes, i) => writeTemporary(folder, `f${i}`, bytes)));
+  const child = startWriter(repo, run, 'n1', paths);
+  await child.waitFor('staged');
+  const published = () => contents.every((bytes) => existsSync(objectPath(repo, sha256(bytes))));
+  await vi.waitFor(() => expect(published()).toBe(true), { timeout: 60_000, interval: 100 });
+  child.process.kill('SIGKILL');
+  await once(child.process, 'close');
+  await repo.discardRun(run);
+  const again = repo.objectWriter({ run: nextBackupId(), writer: 'n1' });
+  for (const path of paths) await again.putFile(path);
+  await again.close();
+  expect(again.totals).toMatchObject({ objects: 2, newObjects: 0, newBytes: 0 });
+});
+
 describe('a writer that is killed while it publishes', () => {
   test.each([1, 60, 150])('after %i objects leaves only whole ones, which the rerun finds again', async (least) => {
     const { repo, folder, run } = await setUp();

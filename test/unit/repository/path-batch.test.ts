@@ -1,12 +1,16 @@
-import { existsSync, linkSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, linkSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { linkCreateOnly } from '../../../src/repository/backend/path/link.ts';
 import { PathBackend } from '../../../src/repository/backend/path/path-backend.ts';
 import * as sync from '../../../src/repository/backend/path/sync.ts';
-import { temporaryFolder } from './support/repository.ts';
+import { initRepository } from '../../../src/repository/index.ts';
+import { CLUSTER, nextBackupId, temporaryFolder } from './support/repository.ts';
 
 vi.mock('../../../src/repository/backend/path/sync.ts', { spy: true });
+
+afterEach(() => void vi.mocked(sync.syncFilesystem).mockReset());
 
 const KEYS = Array.from({ length: 50 }, (_, i) => `objects/${String(i % 7).padStart(2, '0')}/${i}`);
 
@@ -46,3 +50,27 @@ test('a link that is told to exist but is ours, as NFS may say, has succeeded; a
   writeFileSync(join(folder, 'other'), 'content');
   expect(linkCreateOnly(join(folder, 'other'), final)).toBe(false);
 });
+
+test.each(['EPERM', 'EOPNOTSUPP'])(
+  'a filesystem without hard links is named, by init and by a backup: %s',
+  async (code) => {
+    const folder = await temporaryFolder();
+    const repo = await initRepository(join(folder, 'before'), CLUSTER);
+    const real = fs.linkSync;
+    onTestFinished(() => {
+      fs.linkSync = real;
+      syncBuiltinESMExports();
+    });
+    fs.linkSync = () => {
+      throw Object.assign(new Error('no'), { code });
+    };
+    syncBuiltinESMExports();
+    const unfit = { code: 'repository-unfit', message: expect.stringContaining('hard links') as string };
+    await expect(initRepository(join(folder, 'repo'), CLUSTER)).rejects.toMatchObject(unfit);
+    expect(existsSync(join(folder, 'repo', 'skep.json'))).toBe(false);
+    const writer = repo.objectWriter({ run: nextBackupId(), writer: 'n1' });
+    await writer.putBytes(Buffer.from('x'));
+    await expect(writer.flush()).rejects.toMatchObject(unfit);
+    await writer.abort();
+  },
+);

@@ -126,6 +126,17 @@ describe('the probe', () => {
     expect((refusal as SkepError).message).toMatch(/^the storage at memory does not hold that \w/);
   });
 
+  test('tells what is not kept, not that it cannot clean up', async () => {
+    const backend = broken(
+      () =>
+        ({
+          retention: { lockedUntil: async (k: readonly string[]) => k.map(() => new Date(9e12)) },
+          deletePrefix: () => Promise.reject(new SkepError('object-locked', 'it is locked')),
+        }) as object,
+    );
+    await expect(probeBackend(backend)).rejects.toMatchObject({ context: { promise: 'notLocked' } });
+  });
+
   test('takes what may pass by itself, and wrong credentials, for what they are', async () => {
     for (const error of [
       new SkepError('repository-failed', 'cannot reach it', { retryable: true }),

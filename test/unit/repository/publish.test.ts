@@ -4,7 +4,7 @@ import { SkepError } from '../../../src/errors.ts';
 import { manifestCopyKey, objectKey } from '../../../src/repository/format/names.ts';
 import type { Manifest } from '../../../src/repository/index.ts';
 import { acquireLease } from '../../../src/repository/lease/index.ts';
-import { backUp, memoryRepository, nextBackupId, publishPart } from './support/repository.ts';
+import { backUp, collect, memoryRepository, nextBackupId, publishPart } from './support/repository.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -95,6 +95,32 @@ describe('publish', () => {
       if (refused === 3) break;
     }
     expect(refused).toBe(3);
+  });
+
+  test.each(['cut', 'gone'])('notes an object that is %s: the next backup does not take it for stored', async (how) => {
+    const { repo, backend } = await memoryRepository();
+    const first = await backUp(repo, { a: 'one content', b: 'another content' });
+    const [key = ''] = [...backend.contents.keys()].filter((k) => k.startsWith('objects/'));
+    if (how === 'gone') backend.contents.delete(key);
+    else backend.contents.set(key, (backend.contents.get(key) as Buffer).subarray(1));
+    // As on a folder, which tells no sizes with its names.
+    const names = backend.names.bind(backend);
+    backend.names = async (prefix) => new Map([...(await names(prefix)).keys()].map((name) => [name, undefined]));
+    await expect(repo.publish(draftOf(first))).rejects.toMatchObject({ context: { key } });
+    const stored = (await collect(repo.readStored(first.parts[0]!))).flat();
+    expect(stored.filter((one) => !one.stored).map(({ entry }) => objectKey(entry.object, 'raw'))).toEqual([key]);
+    await backUp(repo, { a: 'one content', b: 'another content' });
+    expect(await repo.verify({ level: 'data' })).toMatchObject({ ok: true });
+  });
+
+  test('does not believe a listing that lacks an object among many', async () => {
+    const { repo, backend } = await memoryRepository();
+    const first = await backUp(repo, { a: '1' });
+    const [part] = first.parts;
+    const names = backend.names.bind(backend);
+    backend.names = async (prefix) => (prefix.startsWith('objects/') ? new Map() : names(prefix));
+    const draft = { ...draftOf(first), parts: [{ ...part!, files: 20_001 }] };
+    expect((await repo.publish(draft)).parts[0]?.files).toBe(20_001);
   });
 
   test('refuses when a piece of a listing is gone; one of an inventory is written again', async () => {

@@ -1,5 +1,9 @@
 import { linkSync, statSync } from 'node:fs';
+import { SkepError } from '../../../errors.ts';
 import { errnoCode } from './fs-error.ts';
+
+/** Answers of filesystems that have no hard links, such as FAT, some of SMB and of FUSE. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 /**
  * Links without ever replacing. False when the name is taken by another file. On NFS a retransmitted link answers EEXIST
@@ -10,7 +14,15 @@ export function linkCreateOnly(from: string, to: string): boolean {
     linkSync(from, to);
     return true;
   } catch (error) {
-    if (errnoCode(error) !== 'EEXIST') throw error;
+    const code = errnoCode(error) ?? '';
+    if (NO_LINKS.has(code)) throw noLinks(to, code, error);
+    if (code !== 'EEXIST') throw error;
     return statSync(from, { bigint: true }).ino === statSync(to, { bigint: true }).ino;
   }
+}
+
+function noLinks(path: string, code: string, cause: unknown): SkepError {
+  const hint =
+    'Contents are published by hard links: choose a folder on a filesystem that has them (ext4, xfs, btrfs, NFS), or S3.';
+  return new SkepError('repository-unfit', `the filesystem of ${path} makes no hard links: ${code}`, { cause, hint });
 }

@@ -18,6 +18,8 @@ export function makeClient(access: S3Access, sockets: number): S3Client {
     ...(access.endpoint === undefined ? {} : { endpoint: access.endpoint }),
     ...(access.credentials === undefined ? {} : { credentials: stripped(access.credentials) }),
     maxAttempts: 1,
+    // Of what it would print on stderr nothing is news: each failure is told, or tried again, by whoever called.
+    logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
     // The signature covers a SHA-256 of the body; many storages do not know the newer checksums.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
@@ -29,6 +31,8 @@ export function makeClient(access: S3Access, sockets: number): S3Client {
     },
   });
 }
+
+function quiet(): void {}
 
 function stripped({ accessKeyId, secretAccessKey, sessionToken }: NonNullable<S3Access['credentials']>) {
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };

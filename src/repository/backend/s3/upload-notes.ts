@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { SkepError } from '../../../errors.ts';
 import { abortUpload, type Upload } from './multipart.ts';
 import type { Deleter } from './delete-keys.ts';
 import { readWhole } from './read-object.ts';
@@ -32,8 +33,24 @@ export async function abortNoted(bucket: S3Bucket, prefix: string): Promise<void
 export async function* notedUploads(bucket: S3Bucket, prefix: string): AsyncGenerator<Pick<Upload, 'key' | 'id'>> {
   for await (const page of bucket.pages(prefix)) {
     for (const { key } of page.filter((stored) => stored.key.endsWith(SUFFIX))) {
-      const note = noteSchema.safeParse(JSON.parse((await readWhole(bucket, key)).toString('utf8')));
-      if (note.success) yield note.data;
+      const note = await read(bucket, key);
+      if (note !== undefined) yield note;
     }
+  }
+}
+
+/** Undefined for one that was removed meanwhile, and for one that is damaged: its upload is found by its age. */
+async function read(bucket: S3Bucket, key: string): Promise<z.output<typeof noteSchema> | undefined> {
+  let bytes: Buffer;
+  try {
+    bytes = await readWhole(bucket, key);
+  } catch (error) {
+    if (error instanceof SkepError && error.code === 'object-missing') return undefined;
+    throw error;
+  }
+  try {
+    return noteSchema.safeParse(JSON.parse(bytes.toString('utf8'))).data;
+  } catch {
+    return undefined;
   }
 }
