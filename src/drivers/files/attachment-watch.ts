@@ -1,7 +1,8 @@
 import { existsSync, linkSync } from 'node:fs';
-import { mkdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
+import { mkdir, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { HEARTBEAT_MS, removeDeadPins } from '../../cut/dead-pins.ts';
+import { removePins } from '../../cut/remove-pins.ts';
 import { SkepError } from '../../errors.ts';
 import type { PathTable } from './path-table.ts';
 import { PIN_FOLDER, walkInGroups } from './walk.ts';
@@ -105,7 +106,7 @@ export class AttachmentWatch {
     this.halt();
     await this.#work;
     clearInterval(this.#heartbeat);
-    await rm(this.#folder, { recursive: true, force: true });
+    await removePins(this.#folder);
     // Not empty while another run pins.
     await rmdir(dirname(this.#folder)).catch(() => {});
   }

@@ -20,6 +20,7 @@ export class PathTable {
   /** Open addressing: row + 1. */
   #slots = new Int32Array(2048);
   readonly #scratch = new Int32Array(WORDS);
+  readonly #path = Buffer.from(FOLDER.padEnd(PATH_LENGTH, '0'));
   /** Paths that are no hashes have odd ids, the others even ones. */
   readonly #others: string[] = [];
   readonly #otherFlags: number[] = [];
@@ -33,11 +34,14 @@ export class PathTable {
   pathOf(id: number): string {
     if (id & 1) return this.#others[id >> 1] as string;
     const { chunk, at } = this.#row(id >> 1);
-    let path = FOLDER;
+    let to = FOLDER.length;
     for (let word = 0; word < WORDS; word++) {
-      for (let shift = 28; shift >= 0; shift -= 4) path += HEX[((chunk[at + word] as number) >>> shift) & 15];
+      for (let shift = 28; shift >= 0; shift -= 4) {
+        this.#path[to++] = HEX.charCodeAt(((chunk[at + word] as number) >>> shift) & 15);
+      }
     }
-    return path;
+    // Not put together digit by digit: each of the 64 strings on the way would stay as long as the path.
+    return this.#path.toString('latin1');
   }
 
   /** All of the bits in `flags` are set. */
