@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { S3Server } from '../../lab/index.ts';
+import { SkepError } from '../../src/errors.ts';
 import { manifestKey } from '../../src/repository/format/names.ts';
 import {
   fileEntry,
@@ -129,4 +130,24 @@ test("notes of uploads that are damaged or go meanwhile stand in nobody's way", 
   expect(left).toEqual([]);
   await batch.close();
   expect(await uploadsUnderWay(await accessOf(server), 'notes', 'skep/')).toEqual([]);
+});
+
+test('a deletion is held back by what is looked at when it is signed, and an old one is refused', async () => {
+  for (const objectLock of [false, true]) {
+    const bucket = objectLock ? 'fence-versions' : 'fence';
+    await server.makeBucket(bucket, { objectLock });
+    const backend = new S3Backend(`s3://${bucket}/skep`, await accessOf(server));
+    await backend.put('objects/aa/1', randomBytes(10));
+    const fence = vi.fn<() => void>();
+    fence.mockImplementationOnce(() => {
+      throw new SkepError('locked', 'held up');
+    });
+    await expect(backend.deleteMany(['objects/aa/1'], fence)).rejects.toMatchObject({ code: 'locked' });
+    expect(await backend.sizes(['objects/aa/1'])).toEqual([10]);
+    await backend.deleteMany(['objects/aa/1'], fence);
+    expect(await backend.sizes(['objects/aa/1'])).toEqual([undefined]);
+    expect(fence).toHaveBeenCalledTimes(2);
+    expect(await backend.refusesOld('incoming/old')).toBe(true);
+    expect(await backend.sizes(['incoming/old'])).toEqual([undefined]);
+  }
 });

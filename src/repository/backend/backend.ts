@@ -52,8 +52,16 @@ export interface Backend {
   list(prefix: string): AsyncIterable<StoredKey>;
   /** False when there was none. May be repeated. */
   delete(key: string): Promise<boolean>;
-  /** Those of the keys that are there. When it fails some may be gone. May be repeated. */
-  deleteMany(keys: readonly string[]): Promise<void>;
+  /**
+   * Those of the keys that are there. When it fails some may be gone. May be repeated. `fence` is for storages whose
+   * requests carry a time (`refusesOld`): it is called when a request has got its time, and may throw to hold it back.
+   */
+  deleteMany(keys: readonly string[], fence?: () => void): Promise<void>;
+  /**
+   * On a storage that refuses a request which reaches it a quarter of an hour after the time that it carries: whether it
+   * does; tried in the place of `key`.
+   */
+  refusesOld?(key: string): Promise<boolean>;
   /** Everything below a prefix that ends with `/`, also what was begun there and never ended. May be repeated. */
   deletePrefix(prefix: string): Promise<void>;
   /** `prefix` is this batch's own staging place and ends with `/`. */

@@ -16,6 +16,7 @@ const PROMISES = {
   published: 'a staged content is published whole, and once',
   publishedLarge: 'a large content is published whole, and once',
   checked: 'bytes of another SHA-256 than the signed one are refused',
+  oldRefused: 'a request that was signed twenty minutes ago is refused',
   listed: 'what is there is listed at once',
   deleted: 'a deleted name is gone at once',
   createdAgain: 'a deleted name can be written again',
@@ -39,6 +40,7 @@ export async function probeBackend(backend: Backend, o: { thorough?: boolean } =
     await probeBatch(backend, prefix, keeps);
     if (o.thorough === true && backend.keyFirst === true) await probeLarge(backend, prefix, keeps);
     await probeSource(backend, prefix, keeps);
+    await keeps('oldRefused', async () => (await backend.refusesOld?.(`${prefix}old`)) ?? true);
   } catch (error) {
     // What cannot be removed either, since it is locked, is not what is to be told.
     await backend.deletePrefix(prefix).catch(() => undefined);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { SkepError, toSkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
 import { leaseKey, revocationKey, stopKey, sweepKey } from '../format/names.ts';
+import { readClocks, silence } from './clocks.ts';
 import { encodeLease, STALE_MS, type LeaseKind, type LeaseOwner } from './lease-file.ts';
 
 const HEARTBEAT_MS = 60_000;
@@ -22,17 +23,6 @@ export interface Lease {
 export interface LeaseTiming {
   heartbeatMs?: number;
   staleMs?: number;
-}
-
-/** Setting the wall clock must not keep a lease alive, and the monotonic one stands still while a machine sleeps. */
-function readClocks(): { steadyMs: number; wallMs: number } {
-  return { steadyMs: performance.now(), wallMs: Date.now() };
-}
-
-/** ms since then, by the clock that says more. */
-function silence(since: ReturnType<typeof readClocks>): number {
-  const { steadyMs, wallMs } = readClocks();
-  return Math.max(steadyMs - since.steadyMs, wallMs - since.wallMs);
 }
 
 export class HeldLease implements Lease {

@@ -3,11 +3,18 @@ import { SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
 import { BACKUP_ID_PATTERN, incomingPrefix, leaseKey, revocationKey, stopKey, sweepKey } from '../format/names.ts';
 import { revokeManifest, tryGet } from '../manifests.ts';
-import type { LeaseInfo } from './lease-file.ts';
+import { type LeaseInfo, STALE_MS } from './lease-file.ts';
 
 /** How long a sweep on a storage without bins may take to notice that it is to stop. */
 const STOP_MS = 60_000;
 const LOOK_MS = 500;
+/** A sweep's deletion gets its time no later than this after its last look at its lease. */
+export const SEND_MS = 60_000;
+/**
+ * Nothing that a sweep sends is taken any more when its lease has been silent for so long: it may look at its lease until
+ * that is stale, send within `SEND_MS`, and the storage refuses what reaches it a quarter of an hour later. With some to spare.
+ */
+const LATE_MS = STALE_MS + SEND_MS + 15 * 60_000 + 4 * 60_000;
 
 /**
  * Takes a lease from an owner that is dead, or taken for dead, so that it does no harm if it comes back: what it might
@@ -21,7 +28,7 @@ export async function takeAway(
 ): Promise<void> {
   await backend.put(revocationKey(lease.id), Buffer.from(`${JSON.stringify({ by, at: new Date() })}\n`));
   if (lease.readable && lease.kind === 'write') await fenceWriter(backend, lease, options.force === true);
-  if (lease.kind === 'delete' || !lease.readable) await endSweep(backend, lease.id, by, options);
+  if (lease.kind === 'delete' || !lease.readable) await endSweep(backend, lease, by, options);
   await backend.delete(leaseKey(lease.id));
 }
 
@@ -32,8 +39,8 @@ export async function endSweeps(
   by: string,
   options: { stopMs?: number } = {},
 ): Promise<void> {
-  for (const { id, kind, readable } of leases) {
-    if (kind === 'delete' || !readable) await endSweep(backend, id, by, options);
+  for (const lease of leases) {
+    if (lease.kind === 'delete' || !lease.readable) await endSweep(backend, lease, by, options);
   }
   for (const id of (await backend.bins?.list()) ?? []) await backend.bins?.close(id);
 }
@@ -57,7 +64,7 @@ async function fenceWriter(backend: Backend, lease: LeaseInfo, force: boolean): 
  */
 async function endSweep(
   backend: Backend,
-  id: string,
+  { id, silentMs }: LeaseInfo,
   by: string,
   options: { force?: boolean; stopMs?: number } = {},
 ): Promise<void> {
@@ -67,7 +74,8 @@ async function endSweep(
   if (before) return backend.bins?.close(id);
   if ((await sweepState(backend, id)) !== 'sweeping') return;
   if (backend.bins !== undefined) return backend.bins.close(id);
-  if (options.force !== true) await askToStop(backend, id, options.stopMs);
+  const isTooLate = backend.refusesOld !== undefined && silentMs > LATE_MS;
+  if (options.force !== true && !isTooLate) await askToStop(backend, id, silentMs, options.stopMs);
 }
 
 /** A record that cannot be read may be that of a sweep. */
@@ -78,13 +86,16 @@ async function sweepState(backend: Backend, id: string): Promise<'stopped' | 'sw
 }
 
 /** On a storage where nothing can keep a sweep from deleting, it must say itself that it has stopped. */
-async function askToStop(backend: Backend, id: string, stopMs = STOP_MS): Promise<void> {
+async function askToStop(backend: Backend, id: string, silentMs: number, stopMs = STOP_MS): Promise<void> {
   await backend.put(stopKey(id), Buffer.from('stop\n'));
   for (const end = performance.now() + stopMs; performance.now() < end; await sleep(LOOK_MS)) {
     const [record] = await backend.sizes([sweepKey(id)]);
     if (record === undefined) return;
   }
-  const hint = `Make sure that no \`skep prune\` runs on any machine, then run \`skep unlock ${id} --force\`.`;
+  const minutes = Math.ceil(Math.max(0, LATE_MS - silentMs) / 60_000);
+  const wait =
+    backend.refusesOld === undefined ? '' : `Wait ${minutes} minutes if it is dead, then run this again; or make`;
+  const hint = `${wait || 'Make'} sure that no \`skep prune\` runs on any machine, then run \`skep unlock ${id} --force\`.`;
   throw new SkepError('locked', `the prune ${id} was told to stop and does not answer`, {
     hint,
     context: { lease: id },

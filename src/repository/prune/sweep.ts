@@ -1,8 +1,11 @@
 import type { Backend } from '../backend/backend.ts';
 import { isBinClosed, type Bins } from '../backend/bins.ts';
 import { throwIfCancelled } from '../content/cancel.ts';
+import { SkepError } from '../../errors.ts';
 import { stopKey, sweepKey } from '../format/names.ts';
+import { type Clocks, readClocks, silence } from '../lease/clocks.ts';
 import type { Lease } from '../lease/index.ts';
+import { SEND_MS } from '../lease/take-away.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import { blockers } from './blockers.ts';
 import { findDoomed, type Doomed } from './doomed.ts';
@@ -122,10 +125,12 @@ async function deleteKeys(
   const { size: total, bytes: bytesTotal } = doomed.keys;
   for (const group of doomed.keys.groups(GROUP)) {
     throwIfCancelled(options.signal);
-    await lease.assertHeld();
-    if ((await backend.sizes([stopKey(lease.id)]))[0] !== undefined) return false;
     const sizes = await backend.sizes(group);
-    await backend.deleteMany(group).catch((error: unknown) => {
+    // From what was looked at last.
+    const fence = fenceFrom(readClocks());
+    await lease.assertHeld();
+    if (await isToStop(backend, lease)) return false;
+    await backend.deleteMany(group, fence).catch((error: unknown) => {
       onUnsure();
       throw error;
     });
@@ -133,6 +138,20 @@ async function deleteKeys(
     options.onProgress?.({ stage: 'delete', done: deleted(swept), total, bytes: swept.bytes, bytesTotal });
   }
   return true;
+}
+
+async function isToStop(backend: Backend, lease: Lease): Promise<boolean> {
+  return (await backend.sizes([stopKey(lease.id)]))[0] !== undefined;
+}
+
+/** Lets a request go only within a minute: see `LATE_MS` of leases. */
+function fenceFrom(looked: Clocks): () => void {
+  return () => {
+    if (silence(looked) <= SEND_MS) return;
+    throw new SkepError('locked', 'the prune was held up between its look at the leases and a deletion', {
+      hint: 'Run `skep prune` again.',
+    });
+  };
 }
 
 function count(swept: Swept, key: string, bytes: number): void {

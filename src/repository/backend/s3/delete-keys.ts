@@ -6,6 +6,7 @@ import {
   type ListObjectVersionsCommandOutput,
   type ObjectIdentifier,
 } from '@aws-sdk/client-s3';
+import { SkepError } from '../../../errors.ts';
 import { isUnknownToStorage, type S3Bucket } from './s3-bucket.ts';
 
 /** What one request may delete. */
@@ -23,13 +24,17 @@ export class Deleter {
     this.#bucket = bucket;
   }
 
-  /** Keys that are not there are no failure. May be repeated. */
-  async deleteKeys(keys: readonly string[]): Promise<void> {
+  /** Keys that are not there are no failure. May be repeated. `fence`: see `Backend.deleteMany`. */
+  async deleteKeys(keys: readonly string[], fence?: () => void): Promise<void> {
     const versioned = await this.#isVersioned();
     for (let from = 0; from < keys.length; from += BATCH) {
       const batch = keys.slice(from, from + BATCH);
-      if (!versioned) await this.#delete(batch.map((key) => ({ Key: this.#bucket.at(key).Key })));
-      else await Promise.all(batch.map((key) => this.#deleteVersions(key, (found) => found === key)));
+      if (!versioned)
+        await this.#delete(
+          batch.map((key) => ({ Key: this.#bucket.at(key).Key })),
+          fence,
+        );
+      else await Promise.all(batch.map((key) => this.#deleteVersions(key, (found) => found === key, fence)));
     }
   }
 
@@ -44,7 +49,11 @@ export class Deleter {
     return this.#deleteVersions(prefix, (_, isLatest) => !isLatest);
   }
 
-  async #deleteVersions(prefix: string, wanted: (key: string, isLatest: boolean) => boolean): Promise<number> {
+  async #deleteVersions(
+    prefix: string,
+    wanted: (key: string, isLatest: boolean) => boolean,
+    fence?: () => void,
+  ): Promise<number> {
     let deleted = 0;
     const { Bucket, Key: Prefix } = this.#bucket.at(prefix);
     let next: Pick<ListObjectVersionsCommandInput, 'KeyMarker' | 'VersionIdMarker'> | undefined = {};
@@ -56,7 +65,7 @@ export class Deleter {
       const found = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])]
         .filter(({ Key = '', IsLatest }) => wanted(this.#bucket.keyOf(Key), IsLatest === true))
         .map(({ Key = '', VersionId }) => ({ Key, ...(VersionId === undefined ? {} : { VersionId }) }));
-      await this.#delete(found);
+      await this.#delete(found, fence);
       deleted += found.length;
       const { NextKeyMarker: KeyMarker, NextVersionIdMarker: VersionIdMarker } = page;
       next = page.IsTruncated === true ? { KeyMarker, VersionIdMarker } : undefined;
@@ -64,11 +73,12 @@ export class Deleter {
     return deleted;
   }
 
-  async #delete(Objects: ObjectIdentifier[]): Promise<void> {
+  async #delete(Objects: ObjectIdentifier[], fence?: () => void): Promise<void> {
     if (Objects.length === 0) return;
     const { bucket: Bucket, client } = this.#bucket;
     const what = `delete ${Objects.length === 1 ? this.#bucket.keyOf(Objects[0]?.Key ?? '') : `${Objects.length} keys`}`;
     const command = new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } });
+    if (fence !== undefined) callWhenSigned(command, fence);
     const { Errors = [] } = await this.#bucket.call(what, (o) => client.send(command, o));
     const first = Errors.find(({ Code }) => Code !== 'NoSuchKey' && Code !== 'NoSuchVersion');
     if (first === undefined) return;
@@ -91,4 +101,18 @@ export class Deleter {
       );
     return this.#versioned;
   }
+}
+
+/** Each attempt is signed anew. */
+function callWhenSigned(command: DeleteObjectsCommand, fence: () => void): void {
+  command.middlewareStack.add(
+    (next) => (args) => {
+      const { headers } = args.request as { headers: Record<string, string> };
+      if (headers['authorization'] === undefined) throw new SkepError('internal', 'a deletion is not signed yet');
+      fence();
+      return next(args);
+    },
+    // The last of this step, in which requests are signed.
+    { step: 'finalizeRequest', priority: 'low' },
+  );
 }

@@ -85,8 +85,12 @@ export class S3Backend implements Backend {
     return true;
   }
 
-  deleteMany(keys: readonly string[]): Promise<void> {
-    return this.#deleter.deleteKeys(keys);
+  deleteMany(keys: readonly string[], fence?: () => void): Promise<void> {
+    return this.#deleter.deleteKeys(keys, fence);
+  }
+
+  refusesOld(key: string): Promise<boolean> {
+    return this.#bucket.refusesOld(key);
   }
 
   async deletePrefix(prefix: string): Promise<void> {

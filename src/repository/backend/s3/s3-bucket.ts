@@ -24,6 +24,7 @@ const REQUESTS = 32;
 /** A place that never answered is given up soon, one that did is waited for: about half a minute. */
 const FIRST_ATTEMPTS = 3;
 const LATER_ATTEMPTS = 9;
+const TWENTY_MINUTES_MS = 20 * 60_000;
 /** Metadata of every key: tells whether a creation whose answer was lost was ours. */
 export const TOKEN = 'skep-put';
 
@@ -44,6 +45,7 @@ export class S3Bucket {
   readonly bucket: string;
   readonly #prefix: string;
   readonly #endpoint: string;
+  readonly #access: S3Access;
   readonly #requests = new Budget(REQUESTS);
   #answered = false;
 
@@ -53,6 +55,7 @@ export class S3Bucket {
     this.bucket = bucket;
     this.#prefix = prefix;
     this.#endpoint = access.endpoint ?? `Amazon S3 in ${access.region}`;
+    this.#access = access;
     this.client = makeClient(access, REQUESTS);
   }
 
@@ -140,6 +143,20 @@ export class S3Bucket {
     const source = `${this.bucket}/${this.#prefix}${from}`.split('/').map(encodeURIComponent).join('/');
     const input = { ...this.at(to), CopySource: source };
     await this.call(`copy ${from}`, (o) => this.client.send(new CopyObjectCommand(input), o));
+  }
+
+  /** Whether a request is refused that was signed twenty minutes ago: who was paused for so long can do nothing more. */
+  async refusesOld(key: string): Promise<boolean> {
+    const late = makeClient(this.#access, 1, { systemClockOffset: -TWENTY_MINUTES_MS });
+    try {
+      await late.send(new PutObjectCommand({ ...this.at(key), Body: '' }));
+      return false;
+    } catch (error) {
+      if (isCode(error, 'RequestTimeTooSkewed', 'RequestExpired')) return true;
+      throw this.failure(error, `write ${key}`);
+    } finally {
+      late.destroy();
+    }
   }
 
   /** Runs one request: bounded in number, retried, its failure a SkepError. */

@@ -1,4 +1,4 @@
-import { S3Client } from '@aws-sdk/client-s3';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { S3Access } from '../../access.ts';
@@ -8,7 +8,11 @@ const SILENCE_MS = 60_000;
 const CONNECT_MS = 10_000;
 
 /** The SDK's client. It does not retry: `retry.ts` does, and can be cancelled. */
-export function makeClient(access: S3Access, sockets: number): S3Client {
+export function makeClient(
+  access: S3Access,
+  sockets: number,
+  more: Pick<S3ClientConfig, 'systemClockOffset'> = {},
+): S3Client {
   const agent = { keepAlive: true, maxSockets: sockets };
   // Agents, not their options: of options the SDK makes others for large bodies, which do not know the CA.
   const httpsAgent = new HttpsAgent({ ...agent, ...(access.ca === undefined ? {} : { ca: access.ca }) });
@@ -17,6 +21,7 @@ export function makeClient(access: S3Access, sockets: number): S3Client {
     forcePathStyle: access.pathStyle,
     ...(access.endpoint === undefined ? {} : { endpoint: access.endpoint }),
     ...(access.credentials === undefined ? {} : { credentials: stripped(access.credentials) }),
+    ...more,
     maxAttempts: 1,
     // Of what it would print on stderr nothing is news: each failure is told, or tried again, by whoever called.
     logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
-import { stopKey, sweepKey } from '../../../../src/repository/format/names.ts';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import type { Backend } from '../../../../src/repository/backend/backend.ts';
+import { leaseKey, stopKey, sweepKey } from '../../../../src/repository/format/names.ts';
 import { acquireLease, listLeases, unlock } from '../../../../src/repository/lease/index.ts';
 import { initOnBackend } from '../../../../src/repository/repository.ts';
 import { LockingBackend } from '../support/memory-retention.ts';
@@ -111,4 +112,41 @@ test('a sweeper that is paused in the middle and does not answer keeps backups a
   expect(groups).toBe(1);
   expect(await objectsOf(backend)).toHaveLength(1501);
   expect(await isWhole(backend)).toBe(true);
+});
+
+test('a sweeper that died in the middle is taken over once the storage takes nothing more from it; before, the hint says when', async () => {
+  const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000);
+  const backend = Object.assign(await withGarbage(), { refusesOld: async () => true });
+  const dying = withCalls(backend, { deleteMany: () => new Promise<void>(() => {}) });
+  void pruneOn(dying);
+  await vi.waitFor(() => expect([...backend.contents.keys()].some((key) => key.endsWith('.sweep'))).toBe(true));
+  const [lease] = await listLeases(backend);
+  const beatAt = (when: Date) => {
+    const key = leaseKey(lease!.id);
+    const written = JSON.parse((backend.contents.get(key) as Buffer).toString()) as object;
+    backend.contents.set(key, Buffer.from(JSON.stringify({ ...written, heartbeatAt: when })));
+  };
+  beatAt(minutesAgo(29));
+  const early = acquireLease(backend, 'write', ownerOf(nextBackupId()), { stopMs: 1 });
+  await expect(early).rejects.toMatchObject({ code: 'locked', hint: expect.stringContaining('Wait 1 minutes') });
+  beatAt(minutesAgo(31));
+  await Writer.backUp(backend, MANY);
+  expect(await isWhole(backend)).toBe(true);
+});
+
+test('a deletion that was held up between the look at the lease and its sending is not sent', async () => {
+  const backend = await withGarbage();
+  let wait = 0;
+  const now = performance.now.bind(performance);
+  onTestFinished(() => void vi.restoreAllMocks());
+  vi.spyOn(performance, 'now').mockImplementation(() => now() + wait);
+  const slow = withCalls<Backend>(backend, {
+    deleteMany: async (keys: readonly string[], fence?: () => void) => {
+      wait = 61_000;
+      fence?.();
+      await backend.deleteMany(keys);
+    },
+  });
+  await expect(pruneOn(slow)).rejects.toMatchObject({ code: 'locked' });
+  expect(await objectsOf(backend)).toHaveLength(1501);
 });
