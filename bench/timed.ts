@@ -46,7 +46,10 @@ export async function timedProduct<T>(
   const file = join(import.meta.dirname, 'product', script);
   // As skep itself does at its start.
   const code = { NODE_COMPILE_CACHE: join(cacheFolder(), 'code') };
-  const ran = await timed([process.execPath, file], { env: { ...code, ...env }, input: JSON.stringify(input) });
+  const ran = await timed([process.execPath, '--max-semi-space-size=4', file], {
+    env: { ...code, ...env },
+    input: JSON.stringify(input),
+  });
   return { ...ran, result: JSON.parse(ran.stdout) as T };
 }
 

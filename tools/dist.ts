@@ -11,6 +11,8 @@ import { rolldown } from 'rolldown';
 import { runTool } from '../lab/ground/run-tool.ts';
 import { VERSION } from '../src/version.ts';
 
+/** As `bin/skep` does: a young generation that fits the caches takes less time, and 60 MB less memory. */
+const NODE_OPTIONS = ['--max-semi-space-size=4'];
 const ARCHITECTURES = ['x64', 'arm64'] as const;
 type Architecture = (typeof ARCHITECTURES)[number];
 
@@ -52,7 +54,8 @@ async function bundle(input: string, file: string): Promise<void> {
 async function build(arch: Architecture, output: string): Promise<void> {
   const assets = { 'skep.js': 'skep.js', 'file-thread.js': 'file-thread.js', 'restore.sh': 'restore.sh' };
   const executable = arch === process.arch ? process.execPath : await nodeFor(arch);
-  const config = { main: 'start.js', executable, output, assets, disableExperimentalSEAWarning: true };
+  const execArgv = NODE_OPTIONS;
+  const config = { main: 'start.js', executable, output, assets, execArgv, disableExperimentalSEAWarning: true };
   await writeFile(path.join(work, 'sea.json'), JSON.stringify(config));
   await runTool([process.execPath, '--build-sea', 'sea.json'], { cwd: work });
   await chmod(output, 0o755);

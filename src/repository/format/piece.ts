@@ -70,10 +70,7 @@ export function openPiece(
   if ((expected.nameOf?.(sha256) ?? sha256) !== expected.name) throw damaged(expected.name, 'its hash differs');
   const text = plain.toString('utf8');
   if (!text.endsWith('\n')) throw damaged(expected.name, 'its last line is cut');
-  const lines = text
-    .slice(0, -1)
-    .split('\n')
-    .map((line) => parseLine(line, expected.name));
+  const lines = parseLines(text.slice(0, -1), expected.name);
   const head = header.safeParse(lines.shift());
   if (!head.success) throw damaged(expected.name, 'it has no header');
   const { skep: kind, level } = head.data;
@@ -101,12 +98,17 @@ function decompress(stored: Uint8Array, name: string): Buffer {
   }
 }
 
-function parseLine(line: string, name: string): unknown {
+/** All at once, which takes half the time. */
+function parseLines(text: string, name: string): unknown[] {
+  let lines: unknown[];
   try {
-    return JSON.parse(line);
+    lines = JSON.parse(`[${text.replaceAll('\n', ',')}]`) as unknown[];
   } catch (cause) {
     throw damaged(name, 'a line is not JSON', cause);
   }
+  // More than one value in a line, or a value in more than one line.
+  if (lines.length !== text.split('\n').length) throw damaged(name, 'a line is not one JSON value');
+  return lines;
 }
 
 function damaged(name: string, why: string, cause?: unknown): SkepError {
