@@ -1,8 +1,10 @@
 import type { ClusterConfig } from '../config/schema.ts';
 import { closeCqlSessions, discover, openCqlSessions } from '../discovery/discover.ts';
+import type { Topology } from '../discovery/topology.ts';
 import { SkepError } from '../errors.ts';
+import type { Emit } from '../events.ts';
 import { checkOwner, makeRepository, openOwnRepository } from './open-repository.ts';
-import { ensureNamingKey } from './naming-key.ts';
+import { ensureNamingKey, lacksNamingKey, repositoryIsThere } from './naming-key.ts';
 import { ballastBytes, checkLock } from './retention.ts';
 
 export interface InitResult {
@@ -15,28 +17,65 @@ export interface InitResult {
   namingKeyFile?: string;
 }
 
+export interface InitOptions {
+  signal: AbortSignal;
+  emit: Emit;
+  /** Shows the plan and changes nothing. */
+  dryRun?: boolean;
+}
+
 /**
- * Makes the repository that the configuration names, for the cluster that answers there. May be repeated.
- * Errors: those of CQL, `repository-foreign` when another cluster's is there, `repository-unfit`, `no-space`.
+ * Makes the repository that the configuration names, for the cluster that answers there; undefined for a dry run. May be
+ * repeated, also after a signal. Errors: those of CQL, `repository-foreign` when another cluster's is there,
+ * `repository-unfit`, `no-space`.
  */
-export async function init(cluster: ClusterConfig): Promise<InitResult> {
+export async function init(cluster: ClusterConfig, o: InitOptions): Promise<InitResult | undefined> {
   const cql = await openCqlSessions(cluster);
   try {
+    o.signal.throwIfAborted();
     const topology = await discover(cluster, cql);
-    try {
-      const namingKeyFile = await ensureNamingKey(cluster);
-      const repository = await makeRepository(cluster, topology);
-      await checkLock(cluster, repository);
-      await repository.makeBallast(ballastBytes(cluster));
-      const { id, location, sealed } = repository;
-      return { id, location, sealed, made: true, ...(namingKeyFile ? { namingKeyFile } : {}) };
-    } catch (e) {
-      if (!(e instanceof SkepError && e.code === 'repository-exists')) throw e;
-      const there = await openOwnRepository(cluster);
-      await checkOwner(there, topology);
-      return { id: there.id, location: there.location, sealed: there.sealed, made: false };
-    }
+    o.signal.throwIfAborted();
+    if (o.dryRun !== true) return await make(cluster, topology, o.signal);
+    o.emit({ type: 'plan', steps: await plan(cluster, topology) });
+    return undefined;
   } finally {
     await closeCqlSessions(cql);
   }
+}
+
+async function make(cluster: ClusterConfig, topology: Topology, signal: AbortSignal): Promise<InitResult> {
+  try {
+    const namingKeyFile = await ensureNamingKey(cluster);
+    signal.throwIfAborted();
+    const repository = await makeRepository(cluster, topology);
+    await checkLock(cluster, repository);
+    signal.throwIfAborted();
+    await repository.makeBallast(ballastBytes(cluster));
+    const { id, location, sealed } = repository;
+    return { id, location, sealed, made: true, ...(namingKeyFile ? { namingKeyFile } : {}) };
+  } catch (e) {
+    if (!(e instanceof SkepError && e.code === 'repository-exists')) throw e;
+    const there = await openOwnRepository(cluster);
+    await checkOwner(there, topology);
+    return { id: there.id, location: there.location, sealed: there.sealed, made: false };
+  }
+}
+
+async function plan(cluster: ClusterConfig, topology: Topology): Promise<{ text: string; changes: boolean }[]> {
+  const { location, sealing } = cluster.repository;
+  if (await repositoryIsThere(cluster)) {
+    const there = await openOwnRepository(cluster);
+    await checkOwner(there, topology);
+    return [{ text: `nothing: repository ${there.id} of ${cluster.name} is at ${location} already`, changes: false }];
+  }
+  const file = await lacksNamingKey(cluster);
+  const nodes = topology.nodes.map((n) => n.name).join(', ');
+  const to = sealing === undefined ? 'not sealed' : `sealed to ${sealing.recipients.join(', ')}`;
+  const ballast = ballastBytes(cluster);
+  return [
+    ...(file === undefined ? [] : [`write a new naming key to ${file}`]),
+    `try at ${location} whether the storage keeps what is relied on, and remove what that has left`,
+    `make a repository there for ${cluster.name} (${nodes}), ${to}`,
+    ...(ballast === 0 ? [] : [`make its ballast of ${ballast} bytes, which a prune on a full disk deletes first`]),
+  ].map((text) => ({ text, changes: true }));
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
+import { throwIfCancelled } from '../content/cancel.ts';
 import { BACKUP_ID_PATTERN, incomingPrefix, leaseKey, revocationKey, stopKey, sweepKey } from '../format/names.ts';
 import { revokeManifest, tryGet } from '../manifests.ts';
 import type { LeaseInfo } from './lease-file.ts';
@@ -12,12 +13,13 @@ const LOOK_MS = 500;
 /**
  * Takes a lease from an owner that is dead, or taken for dead, so that it does no harm if it comes back: what it might
  * still do is made impossible first, then the lease is removed. May be repeated. `locked` when that cannot be made so.
+ * Forced, it is done also where a sweep on a storage without bins may still delete, or a writer of unknown backups publish.
  */
 export async function takeAway(
   backend: Backend,
   lease: LeaseInfo,
   by: string,
-  options: { force?: boolean } = {},
+  options: { force?: boolean; signal?: AbortSignal } = {},
 ): Promise<void> {
   await backend.put(revocationKey(lease.id), Buffer.from(`${JSON.stringify({ by, at: new Date() })}\n`));
   if (lease.readable && lease.kind === 'write') await fenceWriter(backend, lease, options.force === true);
@@ -59,7 +61,7 @@ async function endSweep(
   backend: Backend,
   id: string,
   by: string,
-  options: { force?: boolean; stopMs?: number } = {},
+  options: { force?: boolean; stopMs?: number; signal?: AbortSignal } = {},
 ): Promise<void> {
   const record = Buffer.from(`${JSON.stringify({ state: 'stopped', by })}\n`);
   const before = (await backend.put(sweepKey(id), record)) === 'created';
@@ -67,7 +69,7 @@ async function endSweep(
   if (before) return backend.bins?.close(id);
   if ((await sweepState(backend, id)) !== 'sweeping') return;
   if (backend.bins !== undefined) return backend.bins.close(id);
-  if (options.force !== true) await askToStop(backend, id, options.stopMs);
+  if (options.force !== true) await askToStop(backend, id, options);
 }
 
 /** A record that cannot be read may be that of a sweep. */
@@ -78,9 +80,14 @@ async function sweepState(backend: Backend, id: string): Promise<'stopped' | 'sw
 }
 
 /** On a storage where nothing can keep a sweep from deleting, it must say itself that it has stopped. */
-async function askToStop(backend: Backend, id: string, stopMs = STOP_MS): Promise<void> {
+async function askToStop(
+  backend: Backend,
+  id: string,
+  { stopMs = STOP_MS, signal }: { stopMs?: number; signal?: AbortSignal },
+): Promise<void> {
   await backend.put(stopKey(id), Buffer.from('stop\n'));
   for (const end = performance.now() + stopMs; performance.now() < end; await sleep(LOOK_MS)) {
+    throwIfCancelled(signal);
     const [record] = await backend.sizes([sweepKey(id)]);
     if (record === undefined) return;
   }
