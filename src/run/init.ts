@@ -4,7 +4,8 @@ import type { Topology } from '../discovery/topology.ts';
 import { SkepError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { checkOwner, makeRepository, openOwnRepository } from './open-repository.ts';
-import { ensureNamingKey, lacksNamingKey, repositoryIsThere } from './naming-key.ts';
+import { planInit } from './init-plan.ts';
+import { ensureNamingKey } from './naming-key.ts';
 import { ballastBytes, checkLock } from './retention.ts';
 
 export interface InitResult {
@@ -36,7 +37,7 @@ export async function init(cluster: ClusterConfig, o: InitOptions): Promise<Init
     const topology = await discover(cluster, cql);
     o.signal.throwIfAborted();
     if (o.dryRun !== true) return await make(cluster, topology, o.signal);
-    o.emit({ type: 'plan', steps: await plan(cluster, topology) });
+    o.emit({ type: 'plan', steps: await planInit(cluster, topology) });
     return undefined;
   } finally {
     await closeCqlSessions(cql);
@@ -59,23 +60,4 @@ async function make(cluster: ClusterConfig, topology: Topology, signal: AbortSig
     await checkOwner(there, topology);
     return { id: there.id, location: there.location, sealed: there.sealed, made: false };
   }
-}
-
-async function plan(cluster: ClusterConfig, topology: Topology): Promise<{ text: string; changes: boolean }[]> {
-  const { location, sealing } = cluster.repository;
-  if (await repositoryIsThere(cluster)) {
-    const there = await openOwnRepository(cluster);
-    await checkOwner(there, topology);
-    return [{ text: `nothing: repository ${there.id} of ${cluster.name} is at ${location} already`, changes: false }];
-  }
-  const file = await lacksNamingKey(cluster);
-  const nodes = topology.nodes.map((n) => n.name).join(', ');
-  const to = sealing === undefined ? 'not sealed' : `sealed to ${sealing.recipients.join(', ')}`;
-  const ballast = ballastBytes(cluster);
-  return [
-    ...(file === undefined ? [] : [`write a new naming key to ${file}`]),
-    `try at ${location} whether the storage keeps what is relied on, and remove what that has left`,
-    `make a repository there for ${cluster.name} (${nodes}), ${to}`,
-    ...(ballast === 0 ? [] : [`make its ballast of ${ballast} bytes, which a prune on a full disk deletes first`]),
-  ].map((text) => ({ text, changes: true }));
 }

@@ -45,6 +45,7 @@ export async function forget(vault: Vault, options: ForgetOptions): Promise<Forg
     const hint = 'Give ids, or rules like `--keep-daily 7`, or write `retention` into skep.yaml.';
     throw new SkepError('usage', 'no rule says what is to be kept', { hint });
   }
+  throwIfCancelled(options.signal);
   if (options.dryRun === true) return plan(vault, options);
   const lease = await withRoom(backend, () => acquireLease(backend, 'delete', options.owner));
   try {
