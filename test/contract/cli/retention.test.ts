@@ -185,8 +185,8 @@ describe('unlock', () => {
     const planned = await c.run('unlock', lease.id, '--dry-run', '--force');
     expect(planned.exitCode).toBe(0);
     expect(planned.events).toMatchObject([{ type: 'plan', steps: [{ changes: true }] }]);
-    const [{ text }] = planned.events[0]?.['steps'] as [{ text: string }];
-    expect(text).toMatch(
+    const { steps } = planned.events[0] as unknown as { steps: { text: string }[] };
+    expect(steps[0]?.text).toMatch(
       new RegExp(`the restore lease ${lease.id} of backup-server \\(pid 4711, since .*half restored`),
     );
     await lease.assertHeld();
