@@ -88,7 +88,8 @@ async function up(options: UpOptions): Promise<void> {
   const running = await healthyLab(options);
   if (running !== undefined) process.stderr.write('this lab is up already; `skep lab down` ends it\n');
   const lab = running ?? (await interruptible((signal) => labUp({ ...rest, onProgress: progress(), signal })));
-  await init(await loadCluster({ file: lab.config }));
+  const cluster = await loadCluster({ file: lab.config });
+  await interruptible((signal) => init(cluster, { signal, emit: () => undefined }));
   if (json) printJson(lab.record);
   else process.stdout.write(`skep.yaml: ${lab.config}\nlab.json: ${lab.record.root}/lab.json\n`);
 }

@@ -16,6 +16,11 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   process.on('SIGHUP', onTerm);
   try {
     return await work(controller.signal);
+  } catch (e) {
+    // Whatever it then fails with follows from the signal.
+    const reason: unknown = controller.signal.reason;
+    if (!(reason instanceof SkepError) || (e instanceof SkepError && e.code === reason.code)) throw e;
+    throw new SkepError(reason.code, reason.message, { cause: e });
   } finally {
     process.off('SIGINT', onInt);
     process.off('SIGTERM', onTerm);

@@ -31,7 +31,7 @@ export type { Manifest, ManifestDetails, ManifestDraft, ManifestPart } from './f
 export { parseSubset, type Subset } from './verify/subset.ts';
 export type { Finding, FindingHit, FindingKind, VerifyLevel, VerifyOptions, VerifyReport } from './verify/report.ts';
 export type { FileIdentity, HintCache, HintedObject } from './hint-cache.ts';
-export type { ClearedRuns, Lease, LeaseInfo, LeaseKind, LeaseOwner } from './lease/index.ts';
+export type { ClearedRuns, Lease, LeaseInfo, LeaseKind, LeaseOwner, ShownLease } from './lease/index.ts';
 export type { PruneOptions, PruneReport } from './prune/prune.ts';
 export type { ForgetOptions, ForgetReport, ForgetRow } from './retention/forget.ts';
 export type { RetentionRules } from './retention/rules.ts';

@@ -7,7 +7,8 @@ import { type ExtractOptions, extractObject } from './content/extract-object.ts'
 import { readObject } from './content/object-reader.ts';
 import { BatchObjectWriter } from './content/object-writer.ts';
 import { copyBackups } from './copy/copy.ts';
-import type { CopyOptions, CopyReport } from './copy/job.ts';
+import type { CopyEnd, CopyOptions, CopyReport } from './copy/job.ts';
+import { matchKeys } from './copy/match-keys.ts';
 import { decodeDescriptor, encodeDescriptor, REPOSITORY_FORMAT, type Descriptor } from './format/descriptor.ts';
 import type { FileEntry, ListingEntry } from './format/listing-entry.ts';
 import type { Manifest, ManifestDetails, ManifestDraft } from './format/manifest.ts';
@@ -19,7 +20,8 @@ import {
   unlock,
   type ClearedRuns,
   type Lease,
-  type LeaseInfo,
+  type ShownLease,
+  type UnlockOptions,
 } from './lease/index.ts';
 import { readListing, writeListing } from './listing/listing.ts';
 import { readStored } from './listing/read-stored.ts';
@@ -219,7 +221,7 @@ class BackendRepository implements Repository {
     return acquireLease(this.#backend, kind, owner, options);
   }
 
-  leases(): Promise<LeaseInfo[]> {
+  leases(): Promise<ShownLease[]> {
     return showLeases(this.#backend);
   }
 
@@ -228,7 +230,7 @@ class BackendRepository implements Repository {
     return clearDeadRuns(this.#backend, { by: `${lease.kind} ${run} on ${host}`, own: lease.id });
   }
 
-  unlock(ids: readonly string[], options: { by: string; force?: boolean }): Promise<LeaseInfo[]> {
+  unlock(ids: readonly string[], options: UnlockOptions): Promise<ShownLease[]> {
     return unlock(this.#backend, ids, options);
   }
 
@@ -248,10 +250,19 @@ class BackendRepository implements Repository {
     return prune(this.#vault, options);
   }
 
-  copyFrom(source: Repository, options: CopyOptions): Promise<CopyReport> {
-    if (!(source instanceof BackendRepository)) throw new SkepError('internal', 'a copy of another kind of repository');
-    const end = (r: BackendRepository) => ({ vault: r.#vault, descriptor: r.#descriptor });
-    return copyBackups(end(source), end(this), options);
+  async hasKeysOf(source: Repository): Promise<boolean> {
+    return (await matchKeys(BackendRepository.endOf(source), BackendRepository.endOf(this))).kind !== 'other';
+  }
+
+  async copyFrom(source: Repository, options: CopyOptions): Promise<CopyReport> {
+    return copyBackups(BackendRepository.endOf(source), BackendRepository.endOf(this), options);
+  }
+
+  /** A repository as a copy sees it. */
+  static endOf(repository: Repository): CopyEnd {
+    if (repository instanceof BackendRepository)
+      return { vault: repository.#vault, descriptor: repository.#descriptor };
+    throw new SkepError('internal', 'a copy of another kind of repository');
   }
 
   runLog(run: string): RunLog {

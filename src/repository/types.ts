@@ -5,7 +5,7 @@ import type { FileEntry, ListingEntry } from './format/listing-entry.ts';
 import type { Encoding } from './format/names.ts';
 import type { TreeKind } from './format/piece.ts';
 import type { HintCache } from './hint-cache.ts';
-import type { ClearedRuns, Lease, LeaseInfo } from './lease/index.ts';
+import type { ClearedRuns, Lease, ShownLease, UnlockOptions } from './lease/index.ts';
 import type { BallastState } from './prune/ballast.ts';
 import type { ForgetOptions, ForgetReport } from './retention/forget.ts';
 import type { PruneOptions, PruneReport } from './prune/prune.ts';
@@ -233,11 +233,14 @@ export interface Repository {
    * absent) or needs (read, restore): those are never forgotten or pruned under it, nor published once it is taken away.
    */
   acquireLease(kind: Lease['kind'], owner: Lease['owner'], options?: { backups?: readonly string[] }): Promise<Lease>;
-  leases(): Promise<LeaseInfo[]>;
+  leases(): Promise<ShownLease[]>;
   /** Removes what killed runs have left: leases that are stale, staged contents, interrupted writes. */
   clearDeadRuns(lease: Lease): Promise<ClearedRuns>;
-  /** Takes leases away. Errors: `locked` (one is alive, and `force` was not given), `usage` (no such lease). */
-  unlock(ids: readonly string[], options: { by: string; force?: boolean }): Promise<LeaseInfo[]>;
+  /**
+   * Takes leases away; `harm` of each says what that can do. Errors: `locked` (one is alive or does not answer, and `force`
+   * was not given), `usage` (no such lease).
+   */
+  unlock(ids: readonly string[], options: UnlockOptions): Promise<ShownLease[]>;
   /**
    * Forgets backups, by rules or by their ids: their manifests are removed, and what only they need goes with the next
    * prune. Errors: `below-minimum`, `object-locked`, `locked`, `backup-unknown`; then nothing was forgotten.
@@ -250,6 +253,11 @@ export interface Repository {
    * backup needs cannot be told; nothing was removed).
    */
   prune(options: PruneOptions): Promise<PruneReport>;
+  /**
+   * Whether what another repository has stored can be taken over as it is; its contents must be opened else. Errors:
+   * `key-missing`, `key-wrong`.
+   */
+  hasKeysOf(source: Repository): Promise<boolean>;
   /** Brings backups of another repository of the same cluster into this one. See `copyBackups`. */
   copyFrom(source: Repository, options: CopyOptions): Promise<CopyReport>;
   runLog(run: string): RunLog;

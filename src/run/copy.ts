@@ -2,20 +2,31 @@ import { hostname } from 'node:os';
 import type { ClusterConfig } from '../config/schema.ts';
 import { SkepError } from '../errors.ts';
 import type { Emit } from '../events.ts';
-import { type CopyReport, initRepository, newBackupId, openRepository, type Repository } from '../repository/index.ts';
-import { accessTo } from './access-to.ts';
+import {
+  type CopyReport,
+  initRepository,
+  type ManifestDetails,
+  newBackupId,
+  openRepository,
+  type Repository,
+} from '../repository/index.ts';
+import { accessTo, type ReadKeys, readAccessTo } from './access-to.ts';
+import { copyPlace } from './copy-place.ts';
+import { parseDetails } from './details.ts';
 import { resolveId } from './inspect.ts';
 import { openOwnRepository } from './open-repository.ts';
 
 export interface CopyRunOptions {
   /** A name among `copies` of the configuration, or a location that is opened with the keys of the cluster's own repository. */
   to: string;
-  /** Ids, beginnings of ids, or `latest`; else the `last` newest ones, else all. */
+  /** Ids, beginnings of ids, or `latest`; else the `last` newest ones that are whole, else all. */
   ids?: readonly string[];
   last?: number;
   /** Makes the target when there is no repository yet. */
   init?: boolean;
   dryRun?: boolean;
+  /** What opens the source, where it is sealed otherwise than the target; read only then, unless a file is named. */
+  keys?: ReadKeys;
   signal: AbortSignal;
   emit: Emit;
 }
@@ -24,15 +35,13 @@ export type CopyResult = CopyReport & { location: string };
 
 /** Copies backups of the cluster's repository into another one. Errors: `repository-missing`, those of `Repository.copyFrom`. */
 export async function copy(cluster: ClusterConfig, o: CopyRunOptions): Promise<CopyResult> {
-  const source = await openOwnRepository(cluster);
+  const access = o.keys?.identityFile === undefined ? undefined : await readAccessTo(cluster, o.keys);
+  const closed = await openOwnRepository(cluster, access);
   const ids: string[] = [];
   for (const id of o.ids ?? []) ids.push(await resolveId(cluster, id));
-  const target = await openTarget(cluster, source, o);
-  if (target === undefined) {
-    const all = (await source.list()).map((b) => b.id);
-    const planned = ids.length > 0 ? ids : all.slice(0, o.last ?? all.length);
-    return { location: o.to, copied: [], there: [], planned, resealed: false };
-  }
+  const target = await openTarget(cluster, closed, o);
+  if (target === undefined) return plannedForNew(closed, o, ids);
+  const source = await openSource(cluster, closed, target);
   const { lock } = cluster.retention;
   let [done, total, bytes] = [0, 0, 0];
   const report = await target.copyFrom(source, {
@@ -40,11 +49,13 @@ export async function copy(cluster: ClusterConfig, o: CopyRunOptions): Promise<C
     ...(ids.length > 0 ? { ids } : o.last === undefined ? {} : { last: o.last }),
     dryRun: o.dryRun === true,
     ...(lock !== undefined && (await target.canLock()) ? { lockMs: lock } : {}),
+    hostIdsOf,
     signal: o.signal,
     onBackup: (id, n, of) => {
       [done, total] = [n, of];
       o.emit({ type: 'stage-started', stage: 'copy', text: `copying ${id} (${n + 1} of ${of})` });
     },
+    onLeftOut: (id, why) => tellLeftOut(o.emit, id, why.message),
     onBytes: (n) => {
       bytes += n;
       const progress = { node: 'repository', store: 'backups', stage: 'copy', files: done, totalFiles: total, bytes };
@@ -54,20 +65,39 @@ export async function copy(cluster: ClusterConfig, o: CopyRunOptions): Promise<C
   return { location: target.location, ...report };
 }
 
+/** An identity is read only for what cannot be taken over as it is stored. */
+async function openSource(cluster: ClusterConfig, source: Repository, target: Repository): Promise<Repository> {
+  if (source.opens || (await target.hasKeysOf(source))) return source;
+  return openOwnRepository(cluster, await readAccessTo(cluster));
+}
+
+/** What a repository that is yet to be made would get. */
+async function plannedForNew(source: Repository, o: CopyRunOptions, ids: readonly string[]): Promise<CopyResult> {
+  const planned: string[] = [];
+  for (const backup of await source.list()) {
+    if (planned.length >= (o.last ?? Infinity)) break;
+    if (ids.length > 0 && !ids.includes(backup.id)) continue;
+    if (backup.state === 'complete') planned.unshift(backup.id);
+    else tellLeftOut(o.emit, backup.id, backup.message);
+  }
+  return { location: o.to, copied: [], there: [], planned, resealed: false, rotated: false };
+}
+
+function tellLeftOut(emit: Emit, backup: string, why: string): void {
+  emit({ type: 'warning', text: `backup ${backup} is left out: ${why}`, context: { backup } });
+}
+
+function hostIdsOf(details: ManifestDetails, id: string): string[] {
+  return parseDetails(details, id).topology.nodes.map((n) => n.hostId);
+}
+
 /** Undefined for a dry run into what would be made. */
 async function openTarget(
   cluster: ClusterConfig,
   source: Repository,
   o: CopyRunOptions,
 ): Promise<Repository | undefined> {
-  const named = cluster.copies[o.to];
-  if (named === undefined && !o.to.startsWith('/') && !o.to.startsWith('s3://')) {
-    const names = Object.keys(cluster.copies).join(', ') || 'none';
-    throw new SkepError('usage', `${o.to} is neither a location nor one of the copies of skep.yaml (${names})`, {
-      hint: 'Give an absolute path, or name it under `copies` in skep.yaml.',
-    });
-  }
-  const access = await accessTo({ repository: named ?? { ...cluster.repository, location: o.to } });
+  const access = await accessTo(copyPlace(cluster, o.to));
   try {
     return await openRepository(access);
   } catch (e) {

@@ -1,7 +1,10 @@
 import type { ClusterConfig } from '../config/schema.ts';
 import { closeCqlSessions, discover, openCqlSessions } from '../discovery/discover.ts';
+import type { Topology } from '../discovery/topology.ts';
 import { SkepError } from '../errors.ts';
+import type { Emit } from '../events.ts';
 import { checkOwner, makeRepository, openOwnRepository } from './open-repository.ts';
+import { planInit } from './init-plan.ts';
 import { ensureNamingKey } from './naming-key.ts';
 import { ballastBytes, checkLock } from './retention.ts';
 
@@ -15,28 +18,46 @@ export interface InitResult {
   namingKeyFile?: string;
 }
 
+export interface InitOptions {
+  signal: AbortSignal;
+  emit: Emit;
+  /** Shows the plan and changes nothing. */
+  dryRun?: boolean;
+}
+
 /**
- * Makes the repository that the configuration names, for the cluster that answers there. May be repeated.
- * Errors: those of CQL, `repository-foreign` when another cluster's is there, `repository-unfit`, `no-space`.
+ * Makes the repository that the configuration names, for the cluster that answers there; undefined for a dry run. May be
+ * repeated, also after a signal. Errors: those of CQL, `repository-foreign` when another cluster's is there,
+ * `repository-unfit`, `no-space`.
  */
-export async function init(cluster: ClusterConfig): Promise<InitResult> {
+export async function init(cluster: ClusterConfig, o: InitOptions): Promise<InitResult | undefined> {
   const cql = await openCqlSessions(cluster);
   try {
+    o.signal.throwIfAborted();
     const topology = await discover(cluster, cql);
-    try {
-      const namingKeyFile = await ensureNamingKey(cluster);
-      const repository = await makeRepository(cluster, topology);
-      await checkLock(cluster, repository);
-      await repository.makeBallast(ballastBytes(cluster));
-      const { id, location, sealed } = repository;
-      return { id, location, sealed, made: true, ...(namingKeyFile ? { namingKeyFile } : {}) };
-    } catch (e) {
-      if (!(e instanceof SkepError && e.code === 'repository-exists')) throw e;
-      const there = await openOwnRepository(cluster);
-      await checkOwner(there, topology);
-      return { id: there.id, location: there.location, sealed: there.sealed, made: false };
-    }
+    o.signal.throwIfAborted();
+    if (o.dryRun !== true) return await make(cluster, topology, o.signal);
+    o.emit({ type: 'plan', steps: await planInit(cluster, topology) });
+    return undefined;
   } finally {
     await closeCqlSessions(cql);
+  }
+}
+
+async function make(cluster: ClusterConfig, topology: Topology, signal: AbortSignal): Promise<InitResult> {
+  try {
+    const namingKeyFile = await ensureNamingKey(cluster);
+    signal.throwIfAborted();
+    const repository = await makeRepository(cluster, topology);
+    await checkLock(cluster, repository);
+    signal.throwIfAborted();
+    await repository.makeBallast(ballastBytes(cluster));
+    const { id, location, sealed } = repository;
+    return { id, location, sealed, made: true, ...(namingKeyFile ? { namingKeyFile } : {}) };
+  } catch (e) {
+    if (!(e instanceof SkepError && e.code === 'repository-exists')) throw e;
+    const there = await openOwnRepository(cluster);
+    await checkOwner(there, topology);
+    return { id: there.id, location: there.location, sealed: there.sealed, made: false };
   }
 }

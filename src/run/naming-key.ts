@@ -11,27 +11,33 @@ import { placeOf } from './access-to.ts';
  * already, which has a naming key of its own. Gives the file that it made.
  */
 export async function ensureNamingKey(cluster: ClusterConfig): Promise<string | undefined> {
-  const source = cluster.repository.sealing?.naming_key;
-  if (source === undefined || !('file' in source)) return undefined;
-  if (await stat(source.file).catch(() => undefined)) return undefined;
-  if (await isThere(cluster)) return undefined;
+  const path = await lacksNamingKey(cluster);
+  if (path === undefined || (await repositoryIsThere(cluster))) return undefined;
   try {
-    await mkdir(dirname(source.file), { recursive: true, mode: 0o700 });
-    const file = await open(source.file, 'wx', 0o600);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const file = await open(path, 'wx', 0o600);
     try {
       await file.writeFile(`${randomBytes(32).toString('hex')}\n`);
       await file.sync();
     } finally {
       await file.close();
     }
-    return source.file;
+    return path;
   } catch (cause) {
     const why = (cause as NodeJS.ErrnoException).code ?? 'failed';
-    throw new SkepError('secret-unreadable', `cannot make the naming key ${source.file}: ${why}`, { cause });
+    throw new SkepError('secret-unreadable', `cannot make the naming key ${path}: ${why}`, { cause });
   }
 }
 
-async function isThere(cluster: ClusterConfig): Promise<boolean> {
+/** The file that is to hold the naming key, where there is none. */
+export async function lacksNamingKey(cluster: ClusterConfig): Promise<string | undefined> {
+  const source = cluster.repository.sealing?.naming_key;
+  if (source === undefined || !('file' in source)) return undefined;
+  return (await stat(source.file).catch(() => undefined)) === undefined ? source.file : undefined;
+}
+
+/** Whether there is a repository where the configuration says, whatever its keys. */
+export async function repositoryIsThere(cluster: ClusterConfig): Promise<boolean> {
   try {
     await openRepository(await placeOf(cluster));
     return true;

@@ -10,6 +10,7 @@ import {
   type PruneReport,
   type Repository,
   type RetentionRules,
+  type ShownLease,
 } from '../repository/index.ts';
 import { resolveId } from './inspect.ts';
 import { openOwnRepository } from './open-repository.ts';
@@ -21,6 +22,7 @@ export interface ForgetOptionsOfRun {
   /** In place of those of the configuration. */
   rules?: RetentionRules;
   dryRun?: boolean;
+  signal: AbortSignal;
 }
 
 /** Forgets backups. Errors: those of `Repository.forget`. */
@@ -33,6 +35,7 @@ export async function forget(cluster: ClusterConfig, o: ForgetOptionsOfRun): Pro
     ...(ids.length > 0 ? { ids } : { rules: o.rules ?? rulesOf(cluster) }),
     minimum: cluster.retention.minimum,
     dryRun: o.dryRun === true,
+    signal: o.signal,
   });
 }
 
@@ -66,17 +69,18 @@ export async function prune(
 }
 
 /** Who holds what in the repository, oldest first. */
-export async function leases(cluster: ClusterConfig): Promise<LeaseInfo[]> {
+export async function leases(cluster: ClusterConfig): Promise<ShownLease[]> {
   return (await openOwnRepository(cluster)).leases();
 }
 
-/** Takes leases away. Errors: those of `Repository.unlock`. */
+/** Takes leases away; in a dry run only looks whether they could be. Errors: those of `Repository.unlock`. */
 export async function unlock(
   cluster: ClusterConfig,
-  o: { ids: readonly string[]; force?: boolean },
-): Promise<LeaseInfo[]> {
+  o: { ids: readonly string[]; force?: boolean; dryRun?: boolean; signal: AbortSignal },
+): Promise<ShownLease[]> {
+  const { force = false, dryRun = false, signal } = o;
   const repository = await openOwnRepository(cluster);
-  return repository.unlock(o.ids, { by: `unlock on ${hostname()}`, force: o.force === true });
+  return repository.unlock(o.ids, { by: `unlock on ${hostname()}`, force, dryRun, signal });
 }
 
 /** How long what a backup needs is to be locked. Error: `config-invalid` on a storage without object lock. */

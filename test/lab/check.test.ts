@@ -31,7 +31,7 @@ beforeAll(async () => {
   await withElasticsearch(lab.record, (es) =>
     es.indices.create({ index: INDEX, settings: { number_of_shards: 1, number_of_replicas: 1 } }),
   );
-  await init(cluster);
+  await init(cluster, { signal, emit: () => undefined });
   connections = await connect(cluster);
 });
 

@@ -3,6 +3,7 @@ import { forget, type ForgetReport, parseDuration, type RetentionRules } from '.
 import { eventRenderer } from '../render/events.ts';
 import { table } from '../render/table.ts';
 import { clusterOf, type ClusterOptions, onCluster } from '../shared-options.ts';
+import { interruptible } from '../signals.ts';
 
 interface ForgetCliOptions extends ClusterOptions {
   keepLast?: number;
@@ -32,11 +33,15 @@ export function registerForget(program: Command): void {
     )
     .action(async (ids: string[], o: ForgetCliOptions) => {
       const rules = rulesOf(o);
-      const report = await forget(await clusterOf(o), {
-        ...(ids.length > 0 ? { ids } : {}),
-        ...(rules === undefined ? {} : { rules }),
-        dryRun: o.dryRun === true,
-      });
+      const cluster = await clusterOf(o);
+      const report = await interruptible((signal) =>
+        forget(cluster, {
+          ...(ids.length > 0 ? { ids } : {}),
+          ...(rules === undefined ? {} : { rules }),
+          dryRun: o.dryRun === true,
+          signal,
+        }),
+      );
       if (o.json) eventRenderer(true)({ type: 'result', command: 'forget', ...report });
       else process.stdout.write(text(report));
     });

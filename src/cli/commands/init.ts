@@ -2,13 +2,15 @@ import type { Command } from 'commander';
 import { init, sudoers } from '../../index.ts';
 import { eventRenderer } from '../render/events.ts';
 import { clusterOf, onCluster, type ClusterOptions } from '../shared-options.ts';
+import { interruptible } from '../signals.ts';
 
 export function registerInit(program: Command): void {
   onCluster(program.command('init'))
     .description('make the repository that the configuration names')
     .option('--sudoers', 'only print the lines that sudo on each node needs (`agent.become: sudo`)')
-    .addHelpText('after', '\nExamples:\n  skep init --config skep.yaml\n  skep init --sudoers')
-    .action(async (o: ClusterOptions & { sudoers?: boolean }) => {
+    .option('--dry-run', 'show the plan and change nothing')
+    .addHelpText('after', '\nExamples:\n  skep init --dry-run\n  skep init --config skep.yaml\n  skep init --sudoers')
+    .action(async (o: ClusterOptions & { sudoers?: boolean; dryRun?: boolean }) => {
       const cluster = await clusterOf(o);
       const lines = await sudoers(cluster);
       if (o.sudoers) {
@@ -16,10 +18,12 @@ export function registerInit(program: Command): void {
         else process.stdout.write(sudoersText(lines));
         return;
       }
-      const done = await init(cluster);
+      const emit = eventRenderer(o.json === true);
+      const done = await interruptible((signal) => init(cluster, { signal, emit, dryRun: o.dryRun === true }));
+      if (done === undefined) return;
       if (o.json) {
         const more = lines.length > 0 ? { sudoers: lines } : {};
-        eventRenderer(true)({ type: 'result', command: 'init', ...done, ...more });
+        emit({ type: 'result', command: 'init', ...done, ...more });
       } else
         process.stdout.write(
           `${done.sealed ? 'sealed ' : ''}repository ${done.id} ${done.made ? 'made' : 'is there already'} at ${done.location}\n` +

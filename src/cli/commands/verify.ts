@@ -6,7 +6,7 @@ import { clusterOf, type ClusterOptions, type IdentityOption, keysOf, onCluster 
 import { interruptible } from '../signals.ts';
 
 interface VerifyCliOptions extends ClusterOptions, IdentityOption {
-  level: VerifyLevel;
+  level?: VerifyLevel;
   subset?: string;
 }
 
@@ -14,9 +14,10 @@ export function registerVerify(program: Command): void {
   onCluster(program.command('verify').argument('[id]', 'a backup (default: all of them)'))
     .description('check what is stored; exit code 4 when anything is damaged')
     .addOption(
-      new Option('--level <level>', 'manifests and listings; and the size of every object; and every stored byte')
-        .choices(['structure', 'presence', 'data'])
-        .default('presence'),
+      new Option(
+        '--level <level>',
+        'manifests and listings; and the size of every object; and every stored byte (default: presence; data with --subset)',
+      ).choices(['structure', 'presence', 'data']),
     )
     .addOption(
       new Option(
@@ -26,21 +27,21 @@ export function registerVerify(program: Command): void {
     )
     .option(
       '--subset <n/t>',
-      'at level data: read only part n of t of the objects (all parts together are all of them), or a share like 5%',
+      'read only part n of t of the objects (all parts together are all of them), or a share like 5%',
     )
     .addHelpText(
       'after',
       '\nExamples:\n  skep verify\n  skep verify latest --level data' +
-        '\n  skep verify --level data --subset $(date +%-d)/31   (each night; a month of 31 days reads everything once)',
+        '\n  skep verify --subset $(date +%-d)/31   (each night; a month of 31 days reads everything once)',
     )
     .action(async (id: string | undefined, o: VerifyCliOptions) => {
-      const subset = subsetOf(o);
+      const { level, subset } = levelOf(o);
       const cluster = await clusterOf(o);
       const emit = eventRenderer(o.json === true);
       const report = await interruptible((signal) =>
         verify(cluster, {
           ...(id ? { id } : {}),
-          level: o.level,
+          level,
           ...(subset ? { subset } : {}),
           signal,
           emit,
@@ -49,7 +50,7 @@ export function registerVerify(program: Command): void {
       );
       if (o.json) emit({ type: 'result', command: 'verify', ...report });
       else {
-        for (const f of report.findings) process.stdout.write(`${line(f)}\n`);
+        process.stdout.write(text(report.findings));
         for (const note of report.notes) process.stderr.write(`note: ${note}\n`);
         process.stdout.write(
           `${report.backups.length} backups, ${report.objects} objects, ${size(report.bytes)} at level ${report.level}` +
@@ -60,22 +61,36 @@ export function registerVerify(program: Command): void {
       }
       if (!report.ok) {
         throw new SkepError('damage-found', `${report.findings.length} findings at level ${report.level}`, {
-          hint: 'Run `skep backup`: what the cluster still has is stored anew, and makes these backups whole; then verify again.',
+          hint: hintOf(report.findings),
           context: { findings: report.findings.length },
         });
       }
     });
 }
 
-/** Error: `usage`, also at another level, where nothing is read. */
-function subsetOf(o: VerifyCliOptions): Subset | undefined {
-  if (o.subset === undefined || o.level === 'data') return o.subset === undefined ? undefined : parseSubset(o.subset);
-  throw new SkepError('usage', `at level ${o.level} no object is read, so there is no subset of them`, {
-    hint: 'Add `--level data`.',
+/** A subset is of what level data reads. Error: `usage`, also for a subset at another level. */
+function levelOf({ level, subset }: VerifyCliOptions): { level: VerifyLevel; subset?: Subset } {
+  if (subset === undefined) return { level: level ?? 'presence' };
+  if (level === undefined || level === 'data') return { level: 'data', subset: parseSubset(subset) };
+  throw new SkepError('usage', `at level ${level} no object is read, so there is no subset of them`, {
+    hint: 'Leave `--level` out, or say `--level data`.',
   });
+}
+
+/** Findings that the same mends stand together. */
+function text(findings: readonly Finding[]): string {
+  return [...Map.groupBy(findings, (f) => f.hint)]
+    .map(([hint, alike]) => `${alike.map((f) => `${line(f)}\n`).join('')}  ${hint}\n`)
+    .join('');
 }
 
 function line(f: Finding): string {
   const where = f.hits.map((h) => `${h.backup} ${h.node}/${h.store}${h.paths[0] ? ` ${h.paths[0]}` : ''}`).join('; ');
-  return `${f.kind}  ${f.key}  ${f.message}${where ? `  (${where})` : ''}${f.hint ? `\n  ${f.hint}` : ''}`;
+  return `${f.kind}  ${f.key}  ${f.message}${where ? `  (${where})` : ''}`;
+}
+
+function hintOf(findings: readonly Finding[]): string {
+  const [first, ...others] = new Set(findings.map((f) => f.hint));
+  if (first !== undefined && others.length === 0) return first;
+  return 'Do what the `hint` of each finding says, most often `skep backup` first; then run `skep verify` again.';
 }

@@ -17,45 +17,56 @@ export interface Chosen {
   manifest: Manifest;
 }
 
+/** All oldest first. */
 export interface Choice {
   chosen: Chosen[];
   /** Ids in the source of what the target has already. */
   there: string[];
   /** Manifests that cannot be read. */
-  damaged: { backup: string; error: SkepError }[];
+  damaged: LeftOut[];
+}
+
+/** A backup that is not copied, and why. */
+export interface LeftOut {
+  backup: string;
+  error: SkepError;
+}
+
+/** Ids that may be copied, newest first: `ids`, else all. Error: `backup-unknown`. */
+export async function candidates(backend: Backend, ids: readonly string[] | undefined): Promise<string[]> {
+  const known = await listBackupIds(backend);
+  const unknown = ids?.find((id) => !known.includes(id));
+  if (unknown !== undefined) throw new SkepError('backup-unknown', `there is no backup ${unknown}`);
+  return ids === undefined ? known : known.filter((id) => ids.includes(id));
 }
 
 /**
- * What is to be copied, oldest first: `ids`, else the `last` newest ones, else all. A backup keeps its id, unless a run that
- * was taken for dead has that place in the target. Error: `backup-unknown`.
+ * What is to be copied: of these, newest first, the `last` first ones that are COMPLETE, else all. A backup keeps its id,
+ * unless a run that was taken for dead has that place in the target. Error: `backup-unknown` for one that was named.
  */
 export async function choose(
   source: Vault,
   target: Vault,
+  ids: readonly string[],
   options: { ids?: readonly string[]; last?: number },
 ): Promise<Choice> {
   const there = await origins(target);
   const choice: Choice = { chosen: [], there: [], damaged: [] };
-  for (const from of await wanted(source.backend, options)) {
+  for (const from of ids) {
+    if (choice.chosen.length + choice.there.length >= (options.last ?? Infinity)) break;
     try {
       const manifest = await readManifest(source, from);
       const origin = originOf(manifest);
-      if (there.has(textOf(origin))) choice.there.push(from);
-      else choice.chosen.push({ from, id: await freeId(target.backend, from), origin, manifest });
+      if (there.has(textOf(origin))) choice.there.unshift(from);
+      else choice.chosen.unshift({ from, id: await freeId(target.backend, from), origin, manifest });
     } catch (error) {
+      // It was forgotten since it was listed.
+      if (error instanceof SkepError && error.code === 'backup-unknown' && options.ids === undefined) continue;
       if (!(error instanceof SkepError) || error.code !== 'manifest-damaged') throw error;
-      choice.damaged.push({ backup: from, error });
+      choice.damaged.unshift({ backup: from, error });
     }
   }
   return choice;
-}
-
-async function wanted(backend: Backend, { ids, last }: { ids?: readonly string[]; last?: number }): Promise<string[]> {
-  const known = await listBackupIds(backend);
-  if (ids === undefined) return known.slice(0, last ?? known.length).reverse();
-  const unknown = ids.find((id) => !known.includes(id));
-  if (unknown !== undefined) throw new SkepError('backup-unknown', `there is no backup ${unknown}`);
-  return known.filter((id) => ids.includes(id)).reverse();
 }
 
 /** The origins of all good backups of a repository. */

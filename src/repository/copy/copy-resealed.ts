@@ -20,11 +20,6 @@ const GROUP = 4096;
 /** Opens the contents of a backup with the source's keys and stores them with the target's. Needs the source's identity. */
 export async function copyResealed(job: CopyJob, { id, origin, manifest }: Chosen): Promise<CopyTotals> {
   const { source, target, options } = job;
-  if (!source.vault.keyring.opens) {
-    throw new SkepError('key-missing', 'the repositories have different keys, and the source cannot be opened here', {
-      hint: 'Name an identity of the source, or copy into a repository with the same keys.',
-    });
-  }
   const details = manifest.details ?? (await openDetails(manifest.sealed ?? '', manifest.id, source.vault.keyring));
   const totals: CopyTotals = { keys: 0, bytes: 0, newKeys: 0, newBytes: 0 };
   const parts: ManifestPart[] = [];
@@ -53,12 +48,23 @@ export async function copyResealed(job: CopyJob, { id, origin, manifest }: Chose
       throw error;
     }
   }
+  const hostIds = options.hostIdsOf?.(details, manifest.id);
   const { startedAt, finishedAt, consistency, cutMicros, windowMs } = manifest;
   const when = { ...(cutMicros === undefined ? {} : { cutMicros }), ...(windowMs === undefined ? {} : { windowMs }) };
   await publish(
     target.vault,
     target.descriptor,
-    { id, startedAt, finishedAt, consistency, ...when, parts, copiedFrom: origin, details },
+    {
+      id,
+      startedAt,
+      finishedAt,
+      consistency,
+      ...when,
+      parts,
+      copiedFrom: origin,
+      details,
+      ...(hostIds ? { hostIds } : {}),
+    },
     publishing(job),
   );
   return totals;

@@ -52,7 +52,7 @@ export async function copyStored(
 
 function closed(backup: string, keys: readonly string[]): SkepError {
   const message = `${keys.length} contents of backup ${backup} are sealed in other bytes than its inventory tells, as ${keys[0]}`;
-  const hint = 'Name an identity of the source: then they are compared by what is in them.';
+  const hint = 'Run `skep copy` with `--identity FILE` of the source: then they are compared by what is in them.';
   return new SkepError('key-missing', message, { hint, context: { backup, keys: keys.slice(0, 100) } });
 }
 

@@ -1,68 +1,123 @@
 import { SkepError } from '../../errors.ts';
 import { throwIfCancelled } from '../content/cancel.ts';
 import { incomingPrefix } from '../format/names.ts';
-import { acquireLease } from '../lease/index.ts';
-import { type Keyring, sameMembers } from '../sealing/keyring.ts';
-import { choose, type Chosen, type Choice } from './choose.ts';
+import { acquireLease, type Lease } from '../lease/index.ts';
+import { candidates, choose, type Chosen } from './choose.ts';
 import { copyResealed } from './copy-resealed.ts';
 import { copyStored } from './copy-stored.ts';
 import { KnownForms } from '../known-forms.ts';
+import { followKeys, type KeyMatch, matchKeys } from './match-keys.ts';
 import type { CopyEnd, CopyJob, CopyOptions, CopyReport } from './job.ts';
 import type { CopyDamage } from './stored-copier.ts';
 
 /**
  * Copies backups into another repository of the same cluster: what is not there yet, checked on the way, each manifest
  * last. With the same keys (or none) at both ends no private key is needed: bytes are copied as they are stored; unless the
- * target has some of them in another form, as of a backup that was sealed there. What one copy has brought the next finds. A backup that is damaged is not copied; the others are, before `damage-found` is
- * thrown. Other errors: `repository-foreign`, `backup-unknown`, `key-missing`, `locked`, `no-space`, `repository-failed`.
+ * target has some of them in another form, as of a backup that was sealed there. What one copy has brought the next finds. A
+ * target that has the keys of the source from before a rotation is rotated too. A backup that is damaged is not copied; the
+ * others are, before `damage-found` is thrown; of the `last` ones an older one takes its place. Other errors:
+ * `repository-foreign`, `backup-unknown`, `key-missing`, `key-wrong`, `locked`, `no-space`, `repository-failed`.
  */
 export async function copyBackups(source: CopyEnd, target: CopyEnd, options: CopyOptions): Promise<CopyReport> {
   checkEnds(source, target);
-  const resealed = !haveSameKeys(source.vault.keyring, target.vault.keyring);
-  const choice = await choose(source.vault, target.vault, options);
-  const report: CopyReport = { copied: [], there: choice.there, planned: [], resealed };
-  if (options.dryRun === true) report.planned = choice.chosen.map((c) => c.from);
-  else await copyAll(source, target, choice, report, options);
-  const [first] = choice.damaged;
-  if (first !== undefined) throw failure(choice, report, first.error);
+  const match = await matchKeys(source, target);
+  const resealed = match.kind === 'other';
+  const report: CopyReport = { copied: [], there: [], planned: [], resealed, rotated: false };
+  const copy: Copy = { source, target, match, options, report, leftOut: new Map() };
+  while (await copyRound(copy)) throwIfCancelled(options.signal);
+  if (copy.leftOut.size > 0) throw failure(copy);
   return report;
 }
 
-async function copyAll(source: CopyEnd, target: CopyEnd, choice: Choice, report: CopyReport, options: CopyOptions) {
-  const { chosen } = choice;
-  if (chosen.length === 0) return;
-  const reading = await acquireLease(source.vault.backend, 'read', options.owner, {
-    backups: chosen.map((c) => c.from),
-  });
+interface Copy {
+  source: CopyEnd;
+  target: CopyEnd;
+  match: KeyMatch;
+  options: CopyOptions;
+  report: CopyReport;
+  /** By backup. */
+  leftOut: Map<string, SkepError>;
+}
+
+/** Copies what is chosen now. True when others are to be chosen in the place of some that turned out to be damaged. */
+async function copyRound(copy: Copy): Promise<boolean> {
+  const { report, options, leftOut } = copy;
+  const { chosen, reading } = await chooseHeld(copy);
   try {
-    const backups = chosen.map((c) => c.id);
-    const writing = await acquireLease(target.vault.backend, 'write', options.owner, { backups });
-    try {
-      const known = report.resealed ? new KnownForms() : await KnownForms.of(target.vault, options.signal);
-      const job = { source, target, lease: writing, known, options };
-      for (const [i, one] of chosen.entries()) {
-        throwIfCancelled(options.signal);
-        options.onBackup?.(one.from, i, chosen.length);
-        await copyOne(job, one, report, choice);
-      }
-    } finally {
-      await target.vault.backend.deletePrefix(incomingPrefix(options.owner.run)).catch(() => undefined);
-      await writing.release();
-    }
+    report.rotated ||= chosen.length > 0 && copy.match.kind === 'older';
+    if (chosen.length > 0 && report.resealed) checkOpens(copy.source);
+    report.planned = options.dryRun === true ? chosen.map((c) => c.from) : [];
+    if (reading === undefined) return false;
+    const before = leftOut.size;
+    await copyChosen(copy, chosen);
+    return options.last !== undefined && leftOut.size > before;
   } finally {
-    await reading.release();
+    await reading?.release();
   }
 }
 
-async function copyOne(job: CopyJob, one: Chosen, report: CopyReport, choice: Choice): Promise<void> {
+/**
+ * What is to be copied, and the lease under which its manifests were read: whatever a prune removes from then on, it is not
+ * what they need. Undefined where nothing is to be read.
+ */
+async function chooseHeld(copy: Copy): Promise<{ chosen: Chosen[]; reading: Lease | undefined }> {
+  const { source, target, options, report } = copy;
+  const { backend } = source.vault;
+  const hold = (backups: readonly string[]) => acquireLease(backend, 'read', options.owner, { backups });
+  const ids = (await candidates(backend, options.ids)).filter((id) => !copy.leftOut.has(id));
+  const all = options.dryRun === true || ids.length === 0 ? undefined : await hold(ids);
+  try {
+    const { chosen, there, damaged } = await choose(source.vault, target.vault, ids, options);
+    for (const { backup, error } of damaged) leaveOut(copy, backup, error);
+    const copied = new Set(report.copied.map((c) => c.from));
+    report.there = there.filter((id) => !copied.has(id));
+    if (all === undefined || chosen.length === 0) return { chosen, reading: undefined };
+    // A forget beside a long copy is to be kept only from what is copied.
+    return { chosen, reading: await hold(chosen.map((c) => c.from)) };
+  } finally {
+    // One that stays behind is taken for dead in time.
+    await all?.release().catch(() => undefined);
+  }
+}
+
+async function copyChosen(copy: Copy, chosen: readonly Chosen[]): Promise<void> {
+  const { source, match, report, options } = copy;
+  const { backend } = copy.target.vault;
+  const writing = await acquireLease(backend, 'write', options.owner, { backups: chosen.map((c) => c.id) });
+  try {
+    if (match.kind === 'older') {
+      copy.target = await followKeys(copy.target, match.lacks);
+      copy.match = { kind: 'same' };
+    }
+    const { target } = copy;
+    const known = report.resealed ? new KnownForms() : await KnownForms.of(target.vault, options.signal);
+    const job = { source, target, lease: writing, known, options };
+    for (const [i, one] of chosen.entries()) {
+      throwIfCancelled(options.signal);
+      options.onBackup?.(one.from, i, chosen.length);
+      await copyOne(copy, job, one);
+    }
+  } finally {
+    await backend.deletePrefix(incomingPrefix(options.owner.run)).catch(() => undefined);
+    await writing.release();
+  }
+}
+
+async function copyOne(copy: Copy, job: CopyJob, one: Chosen): Promise<void> {
+  const { report } = copy;
   try {
     // What the target holds in another form is told by a listing of its own.
     const totals = (report.resealed ? undefined : await copyStored(job, one)) ?? (await copyResealed(job, one));
     report.copied.push({ from: one.from, id: one.id, ...totals });
   } catch (error) {
     if (!(error instanceof SkepError) || !DAMAGE.has(error.code)) throw error;
-    choice.damaged.push({ backup: one.from, error });
+    leaveOut(copy, one.from, error);
   }
+}
+
+function leaveOut({ leftOut, options }: Copy, backup: string, error: SkepError): void {
+  leftOut.set(backup, error);
+  options.onLeftOut?.(backup, error);
 }
 
 const DAMAGE: ReadonlySet<string> = new Set(['damage-found', 'object-missing', 'object-damaged', 'manifest-damaged']);
@@ -80,26 +135,40 @@ function checkEnds(source: CopyEnd, target: CopyEnd): void {
   });
 }
 
-/** Whether stored bytes of one repository are those that the other would have. Error: `key-missing`. */
-function haveSameKeys(a: Keyring, b: Keyring): boolean {
-  if (a.sealed !== b.sealed) return false;
-  if (!a.sealed) return true;
-  const probe = '0'.repeat(64);
-  return a.objectName(probe) === b.objectName(probe) && sameMembers(a.recipients() ?? [], b.recipients() ?? []);
+function checkOpens({ vault }: CopyEnd): void {
+  if (vault.keyring.opens) return;
+  const { location } = vault.backend;
+  throw new SkepError(
+    'key-missing',
+    `${location} is sealed to other recipients than the copy is to be, or only one is sealed`,
+    {
+      hint: 'Give an identity that opens it: `skep copy --identity FILE`; or give the copy the same `sealing` in skep.yaml.',
+      context: { location },
+    },
+  );
 }
 
-function failure(choice: Choice, report: CopyReport, cause: SkepError): SkepError {
-  const backups = choice.damaged.map((d) => d.backup);
-  const findings = choice.damaged.flatMap(({ backup, error }) => {
+function failure({ leftOut, report }: Copy): SkepError {
+  const [first = '', ...more] = leftOut.keys();
+  const findings = [...leftOut].flatMap(([backup, error]) => {
     const found = (error.context['findings'] as CopyDamage[] | undefined) ?? [
       { kind: error.code, key: error.context['key'] ?? `backups/${backup}`, message: error.message },
     ];
     return found.map((finding) => ({ backup, ...finding }));
   });
-  const text = backups.length === 1 ? `backup ${backups[0]} is` : `${backups.length} backups are`;
-  return new SkepError('damage-found', `${text} damaged and ${backups.length === 1 ? 'was' : 'were'} not copied`, {
-    hint: `Run \`skep verify ${backups[0]} --level data\` to see which files that hits.`,
-    context: { backups, findings, copied: report.copied.map((c) => c.from) },
-    cause,
+  const message =
+    more.length === 0
+      ? `backup ${first} is damaged and was not copied`
+      : `${leftOut.size} backups are damaged and were not copied`;
+  return new SkepError('damage-found', message, {
+    hint: `Run \`skep verify ${first} --level data\`: it says what mends it.`,
+    context: {
+      backups: [...leftOut.keys()],
+      findings,
+      copied: report.copied.map((c) => c.from),
+      there: report.there,
+      planned: report.planned,
+    },
+    cause: leftOut.get(first),
   });
 }

@@ -1,4 +1,6 @@
+import type { SkepError } from '../../errors.ts';
 import type { Descriptor } from '../format/descriptor.ts';
+import type { ManifestDetails } from '../format/manifest.ts';
 import type { Lease, LeaseOwner } from '../lease/index.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import type { KnownForms } from '../known-forms.ts';
@@ -13,16 +15,20 @@ export interface CopyEnd {
 export interface CopyOptions {
   /** Of the leases; its run names the staging place. */
   owner: LeaseOwner;
-  /** Else the `last` newest ones, else all. */
+  /** Else the `last` newest ones that are whole, else all. */
   ids?: readonly string[];
   last?: number;
   dryRun?: boolean;
   /** Of object lock in the target, as of `Repository.publish`. */
   lockMs?: number;
+  /** Reads host ids in the details of a backup: a target that is sealed to others tells hosts in its own way. */
+  hostIdsOf?: (details: ManifestDetails, id: string) => string[];
   signal?: AbortSignal;
   /** Told of each backup that begins, and of bytes that were looked at or copied since the last call. */
   onBackup?: (id: string, done: number, total: number) => void;
   onBytes?: (bytes: number) => void;
+  /** Told of each backup that is damaged and therefore not copied. */
+  onLeftOut?: (id: string, why: SkepError) => void;
 }
 
 export interface CopiedBackup extends CopyTotals {
@@ -39,6 +45,8 @@ export interface CopyReport {
   planned: string[];
   /** Whether contents were opened and stored anew, for other keys. */
   resealed: boolean;
+  /** Whether the target's keys were (in a dry run: would be) rotated as those of the source had been. */
+  rotated: boolean;
 }
 
 /** One copy of several backups. */

@@ -101,7 +101,10 @@ export class StoredCopier {
         else await this.#bring(needed, size);
       }
     };
-    await Promise.all(Array.from({ length: PARALLEL }, work));
+    const works = await Promise.allSettled(Array.from({ length: PARALLEL }, work));
+    // Only when all have ended: what one of them stages after the place was removed would stay.
+    const failed = works.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
     if (this.#stagedKeys >= FLUSH_KEYS || this.#stagedBytes >= FLUSH_BYTES) await this.flush();
   }
 

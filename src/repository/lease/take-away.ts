@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
+import { throwIfCancelled } from '../content/cancel.ts';
 import { BACKUP_ID_PATTERN, incomingPrefix, leaseKey, revocationKey, stopKey, sweepKey } from '../format/names.ts';
 import { revokeManifest, tryGet } from '../manifests.ts';
 import { type LeaseInfo, STALE_MS } from './lease-file.ts';
@@ -19,12 +20,13 @@ const LATE_MS = STALE_MS + SEND_MS + 15 * 60_000 + 4 * 60_000;
 /**
  * Takes a lease from an owner that is dead, or taken for dead, so that it does no harm if it comes back: what it might
  * still do is made impossible first, then the lease is removed. May be repeated. `locked` when that cannot be made so.
+ * Forced, it is done also where a sweep on a storage without bins may still delete, or a writer of unknown backups publish.
  */
 export async function takeAway(
   backend: Backend,
   lease: LeaseInfo,
   by: string,
-  options: { force?: boolean } = {},
+  options: { force?: boolean; signal?: AbortSignal } = {},
 ): Promise<void> {
   await backend.put(revocationKey(lease.id), Buffer.from(`${JSON.stringify({ by, at: new Date() })}\n`));
   if (lease.readable && lease.kind === 'write') await fenceWriter(backend, lease, options.force === true);
@@ -66,7 +68,7 @@ async function endSweep(
   backend: Backend,
   { id, silentMs }: LeaseInfo,
   by: string,
-  options: { force?: boolean; stopMs?: number } = {},
+  options: { force?: boolean; stopMs?: number; signal?: AbortSignal } = {},
 ): Promise<void> {
   const record = Buffer.from(`${JSON.stringify({ state: 'stopped', by })}\n`);
   const before = (await backend.put(sweepKey(id), record)) === 'created';
@@ -75,7 +77,7 @@ async function endSweep(
   if ((await sweepState(backend, id)) !== 'sweeping') return;
   if (backend.bins !== undefined) return backend.bins.close(id);
   const isTooLate = backend.refusesOld !== undefined && silentMs > LATE_MS;
-  if (options.force !== true && !isTooLate) await askToStop(backend, id, silentMs, options.stopMs);
+  if (options.force !== true && !isTooLate) await askToStop(backend, id, { ...options, silentMs });
 }
 
 /** A record that cannot be read may be that of a sweep. */
@@ -86,9 +88,14 @@ async function sweepState(backend: Backend, id: string): Promise<'stopped' | 'sw
 }
 
 /** On a storage where nothing can keep a sweep from deleting, it must say itself that it has stopped. */
-async function askToStop(backend: Backend, id: string, silentMs: number, stopMs = STOP_MS): Promise<void> {
+async function askToStop(
+  backend: Backend,
+  id: string,
+  { silentMs, stopMs = STOP_MS, signal }: { silentMs: number; stopMs?: number; signal?: AbortSignal },
+): Promise<void> {
   await backend.put(stopKey(id), Buffer.from('stop\n'));
   for (const end = performance.now() + stopMs; performance.now() < end; await sleep(LOOK_MS)) {
+    throwIfCancelled(signal);
     const [record] = await backend.sizes([sweepKey(id)]);
     if (record === undefined) return;
   }

@@ -1,5 +1,6 @@
-import { SkepError } from '../../errors.ts';
+import { SkepError, toSkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
+import { throwIfCancelled } from '../content/cancel.ts';
 import { manifestCopyKey, manifestKey, publishedKey } from '../format/names.ts';
 import { acquireLease, listLeases, type LeaseInfo, type LeaseOwner } from '../lease/index.ts';
 import { listBackups } from '../manifests.ts';
@@ -16,6 +17,7 @@ export interface ForgetOptions {
   /** So many complete backups are left whatever is asked for. */
   minimum: number;
   dryRun?: boolean;
+  signal?: AbortSignal;
 }
 
 export interface ForgetRow {
@@ -43,11 +45,14 @@ export async function forget(vault: Vault, options: ForgetOptions): Promise<Forg
     const hint = 'Give ids, or rules like `--keep-daily 7`, or write `retention` into skep.yaml.';
     throw new SkepError('usage', 'no rule says what is to be kept', { hint });
   }
+  throwIfCancelled(options.signal);
   if (options.dryRun === true) return plan(vault, options);
   const lease = await withRoom(backend, () => acquireLease(backend, 'delete', options.owner));
   try {
     const report = await plan(vault, options, lease.id);
-    for (const id of report.forgotten) {
+    for (const [i, id] of report.forgotten.entries()) {
+      // Only between two backups: none is left half forgotten.
+      checkGoesOn(options.signal, report.forgotten, i);
       await lease.assertHeld();
       // In this order: what is left when this ends half-way is a backup, or a manifest's lack is not taken for damage.
       await backend.delete(publishedKey(id));
@@ -58,6 +63,20 @@ export async function forget(vault: Vault, options: ForgetOptions): Promise<Forg
     return report;
   } finally {
     await lease.release();
+  }
+}
+
+/** Says what was done, where a signal ends it before all was. */
+function checkGoesOn(signal: AbortSignal | undefined, ids: readonly string[], done: number): void {
+  try {
+    throwIfCancelled(signal);
+  } catch (cause) {
+    const { code, message } = toSkepError(cause);
+    throw new SkepError(code, `${message}: ${done} of ${ids.length} backups were forgotten`, {
+      hint: 'Run the same `skep forget` again for the others.',
+      context: { forgotten: ids.slice(0, done) },
+      cause,
+    });
   }
 }
 

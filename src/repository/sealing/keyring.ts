@@ -51,7 +51,7 @@ export class Keyring {
     const { recipients, expected } = this.#keys;
     if (expected === undefined || sameMembers(recipients, expected)) return recipients;
     throw new SkepError('key-wrong', 'the repository seals to other recipients than the configuration names', {
-      hint: 'Run `skep keys` to see both; `skep keys rotate` seals new contents to those of the configuration.',
+      hint: 'Run `skep keys` to see both; `skep keys rotate` seals new contents to those of the configuration (of a copy: with `--of`).',
       context: { recipients, expected },
     });
   }

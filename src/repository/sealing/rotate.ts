@@ -1,4 +1,5 @@
 import { SkepError } from '../../errors.ts';
+import type { Backend } from '../backend/backend.ts';
 import type { KeyGeneration } from '../types.ts';
 import { isGenuine, readGenerations, writeGeneration } from './generations.ts';
 import { sameMembers, type Vault } from './keyring.ts';
@@ -25,7 +26,17 @@ export async function rotateKeys({ backend, keyring }: Vault, repository: string
     const hint = 'Put the new recipients into `repository.sealing.recipients` in skep.yaml first.';
     throw new SkepError('usage', 'the repository seals to the recipients of the configuration already', { hint });
   }
-  const generation = (newest?.generation ?? 0) + 1;
-  if (await writeGeneration(backend, { repository, generation, recipients: expected, namingKey })) return generation;
-  throw new SkepError('repository-failed', `another run has written generation ${generation} of the keys just now`);
+  return addGeneration(backend, { repository, recipients: expected, namingKey });
+}
+
+/** Writes the generation after the newest one, and gives its number. Error: `repository-failed` when another run was first. */
+export async function addGeneration(
+  backend: Backend,
+  keys: { repository: string; recipients: readonly string[]; namingKey: Buffer },
+): Promise<number> {
+  const generation = ((await readGenerations(backend)).at(-1)?.generation ?? 0) + 1;
+  if (await writeGeneration(backend, { ...keys, generation })) return generation;
+  throw new SkepError('repository-failed', `another run has written generation ${generation} of the keys just now`, {
+    retryable: true,
+  });
 }

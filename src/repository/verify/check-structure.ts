@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { SkepError } from '../../errors.ts';
+import { ERRORS, SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
 import { throwIfCancelled } from '../content/cancel.ts';
 import {
@@ -72,8 +72,10 @@ async function checkManifest(vault: Vault, id: string, findings: Findings): Prom
     // It was forgotten since it was listed.
     if (error instanceof SkepError && error.code === 'backup-unknown') return undefined;
     if (!(error instanceof SkepError) || error.code !== 'manifest-damaged') throw error;
-    const { message, hint } = error;
-    const finding = { kind: manifestFinding(error), key: manifestKey(id), message, ...(hint ? { hint } : {}) };
+    const { message } = error;
+    // Where it knows how this very manifest comes back.
+    const hint = error.hint === ERRORS[error.code].hint ? {} : { hint: error.hint };
+    const finding = { kind: manifestFinding(error), key: manifestKey(id), message, ...hint };
     findings.add(finding).backups.push(id);
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { inventoryKey, type InventoryEntry } from '../format/inventory-entry.ts';
+import { adviceOn } from './advice.ts';
 import type { Finding, FindingHit } from './report.ts';
 
 const PATHS_SHOWN = 100;
@@ -10,11 +11,14 @@ export interface Place {
   store: string;
 }
 
+/** A finding before it is known what all it hits; `hint` where the place that found it knows better than its kind. */
+type Found = Omit<Finding, 'hint'> & { hint?: string };
+
 /** Collects findings: one for each kind and key, with all the places that it hits. */
 export class Findings {
-  readonly #byKey = new Map<string, Finding>();
+  readonly #byKey = new Map<string, Found>();
 
-  add(finding: Omit<Finding, 'backups' | 'hits'>): Finding {
+  add(finding: Omit<Found, 'backups' | 'hits'>): Found {
     const id = `${finding.kind} ${formId(finding)}`;
     let known = this.#byKey.get(id);
     if (known === undefined) this.#byKey.set(id, (known = { ...finding, backups: [], hits: [] }));
@@ -31,8 +35,8 @@ export class Findings {
   }
 
   /** Findings of what inventories name, by `entryId`. */
-  ofEntries(): Map<string, Finding[]> {
-    const found = new Map<string, Finding[]>();
+  ofEntries(): Map<string, Found[]> {
+    const found = new Map<string, Found[]>();
     for (const finding of this.#byKey.values()) {
       if (finding.expected === undefined) continue;
       const id = formId(finding);
@@ -41,11 +45,11 @@ export class Findings {
     return found;
   }
 
-  /** Newest backups first; findings by key. */
+  /** Newest backups first; findings by key, each with what mends it. */
   all(): Finding[] {
     const findings = [...this.#byKey.values()].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
     for (const finding of findings) finding.backups.sort().reverse();
-    return findings;
+    return findings.map((finding) => ({ ...finding, hint: finding.hint ?? adviceOn(finding) }));
   }
 }
 
@@ -59,7 +63,7 @@ function formId({ key, expected }: { key: string; expected?: string }): string {
 }
 
 /** Notes that a finding hits a place, and the path if it is known. */
-export function hit(finding: Finding, { backup, node, store }: Place, path?: string): void {
+export function hit(finding: Found, { backup, node, store }: Place, path?: string): void {
   if (!finding.backups.includes(backup)) finding.backups.push(backup);
   let known: FindingHit | undefined = finding.hits.find(
     (h) => h.backup === backup && h.node === node && h.store === store,

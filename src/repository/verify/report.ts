@@ -44,8 +44,8 @@ export interface Finding {
   expected?: string;
   /** What was seen, for people. */
   message: string;
-  /** What mends it, where that is known. */
-  hint?: string;
+  /** What mends it: from the cluster, from a copy, or nothing. */
+  hint: string;
   /** Ids of the backups that this hits, newest first. */
   backups: string[];
   hits: FindingHit[];

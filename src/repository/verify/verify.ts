@@ -11,7 +11,7 @@ import { checkObjects } from './check-objects.ts';
 import { checkStructure, type CheckedPart } from './check-structure.ts';
 import { entryId, Findings, hit } from './findings.ts';
 import type { Vault } from '../sealing/keyring.ts';
-import type { Finding, VerifyOptions, VerifyReport } from './report.ts';
+import type { VerifyOptions, VerifyReport } from './report.ts';
 
 /** See `Repository.verify`. Throws only when it cannot do its work; damage is in the report. */
 export async function verify(vault: Vault, options: VerifyOptions): Promise<VerifyReport> {
@@ -54,7 +54,7 @@ async function chooseBackups(backend: Backend, ids: readonly string[] | undefine
 async function addHits(
   vault: Vault,
   { place, part, listed }: CheckedPart,
-  damaged: ReadonlyMap<string, Finding[]>,
+  damaged: ReturnType<Findings['ofEntries']>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   throwIfCancelled(signal);

@@ -32,7 +32,7 @@ test('copies into a repository that is made on demand, then only what is new', a
   expect(refused.exitCode).toBe(10);
   expect(errorOf(refused)).toMatchObject({ code: 'repository-missing', hint: expect.stringContaining('--init') });
   const planned = await copy('--to', to, '--init', '--dry-run');
-  expect(planned.events.at(-1)).toMatchObject({ planned: [young.id, old.id], copied: [] });
+  expect(planned.events.at(-1)).toMatchObject({ planned: [old.id, young.id], copied: [] });
 
   const one = await copy(old.id.slice(0, 16), '--to', to, '--init');
   expect(one.exitCode).toBe(0);
@@ -43,11 +43,14 @@ test('copies into a repository that is made on demand, then only what is new', a
   expect(await skep(['verify', '--level', 'data', '--config', offsite])).toMatchObject({ exitCode: 0 });
 });
 
-test('what is damaged is exit 4 and named, and the rest is copied', async () => {
+test('what is damaged is exit 4 and told at once, and does not count among the last', async () => {
   const name = createHash('sha256').update('only young').digest('hex');
   await truncate(join(root, 'repository/objects', name.slice(0, 2), name), 3);
-  const ran = await copy('--to', join(root, 'second'), '--init');
+  const ran = await copy('--to', join(root, 'second'), '--init', '--last', '1');
   expect(ran.exitCode).toBe(4);
+  expect(ran.events).toContainEqual(
+    expect.objectContaining({ type: 'warning', text: expect.stringContaining(`backup ${young.id} is left out: `) }),
+  );
   expect(errorOf(ran)).toMatchObject({
     code: 'damage-found',
     context: { backups: [young.id], copied: [old.id], findings: [{ kind: 'object-truncated' }] },

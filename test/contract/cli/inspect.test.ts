@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
 import type { Manifest, VerifyReport } from '../../../src/repository/index.ts';
 import { temporaryFolder } from '../../unit/support/folder.ts';
 import { buildRepository, T, writeConfig } from './support/repository.ts';
@@ -42,7 +43,7 @@ async function copy() {
 /** The report of a verify that must have found damage. */
 function findingsOf(ran: Awaited<ReturnType<typeof skep>>): VerifyReport['findings'] {
   expect(ran.exitCode).toBe(4);
-  expect(errorOf(ran)).toMatchObject({ code: 'damage-found', hint: expect.stringContaining('skep backup') });
+  expect(errorOf(ran)).toMatchObject({ code: 'damage-found', hint: expect.stringMatching(/`.+`/) });
   const result = ran.events.find((e) => e.type === 'result') as unknown as VerifyReport & { ok: boolean };
   expect(result).toMatchObject({ command: 'verify', ok: false });
   return result.findings;
@@ -231,11 +232,17 @@ describe('verify', () => {
     expect(whole.stdout).toContain('(read: 3 objects');
   });
 
-  test('refuses a subset that is none, and one of nothing', async () => {
+  test('takes a subset to be one of all bytes', async () => {
+    const c = await copy();
+    const ran = await c.run('verify', '--subset', '1/1');
+    expect(ran.events.find((e) => e.type === 'result')).toMatchObject({ level: 'data', read: { objects: 3 } });
+  });
+
+  test('refuses a subset that is none, and one at a level that reads nothing', async () => {
     const c = await copy();
     const lines = [
       ['--level', 'data', '--subset', '3/2'],
-      ['--subset', '1/2'],
+      ['--level', 'presence', '--subset', '1/2'],
     ];
     for (const args of lines) {
       const ran = await c.run('verify', ...args);
@@ -260,6 +267,34 @@ describe('verify', () => {
       hint: expect.stringContaining(`skep forget ${old.id}`),
     });
     expect((await readFile(c.object('only old'))).toString()).toBe('only old');
+  });
+
+  test('says of each kind of finding what mends it, in text and in JSON; an off-site copy does, as it says', async () => {
+    const folder = await temporaryFolder();
+    const built = await buildRepository(folder);
+    const cassandra = { 'commitlog/CommitLog-7-1.log': 'a segment' };
+    const { id } = await built.backUp({ cassandra, files: { 'attachment/a': 'an attachment' } });
+    const at = ['--config', built.config];
+    const offsite = join(folder, 'offsite');
+    expect(await skep(['copy', '--to', offsite, '--init', ...at])).toMatchObject({ exitCode: 0 });
+    const object = (text: string) => join(built.location, 'objects', hashOf(text).slice(0, 2), hashOf(text));
+    await rm(object('a segment'));
+    await truncate(object('an attachment'), 3);
+    const ran = await skep(['verify', ...at, '--json']);
+    const found = new Map(findingsOf(ran).map((f) => [f.kind, f.hint]));
+    expect(found.get('object-missing')).toMatch(/No later backup.*commit log segment/);
+    expect(found.get('object-truncated')).toMatch(/`skep backup`.*TheHive still has the attachment/);
+    for (const hint of found.values()) expect(hint).toContain(`skep copy ${id} --to`);
+    const { stdout } = await skep(['verify', ...at]);
+    for (const hint of found.values()) expect(stdout).toContain(`  ${hint}\n`);
+
+    const yaml = parse(await readFile(built.config, 'utf8')) as { clusters: { prod: Record<string, unknown> } };
+    yaml.clusters.prod['retention'] = { minimum: 0 };
+    await writeFile(built.config, stringify(yaml));
+    expect(await skep(['forget', id, ...at])).toMatchObject({ exitCode: 0 });
+    const other = await writeConfig(folder, { repository: offsite, name: 'prod' });
+    expect(await skep(['copy', id, '--to', built.location, '--config', other])).toMatchObject({ exitCode: 0 });
+    expect(await skep(['verify', '--level', 'data', ...at])).toMatchObject({ exitCode: 0 });
   });
 
   test('finds an object that was cut, by its size alone', async () => {

@@ -163,7 +163,10 @@ describe('unlock', () => {
     expect(shown.stdout).toMatch(new RegExp(`^${lease.id}  write  ${OWNER.run}  backup-server  4711 .* alive$`, 'm'));
     const refused = await c.run('unlock', lease.id, '--yes');
     expect(refused.exitCode).toBe(11);
-    expect(errorOf(refused)).toMatchObject({ code: 'locked', hint: expect.stringContaining('--force') });
+    expect(errorOf(refused)).toMatchObject({
+      code: 'locked',
+      hint: expect.stringMatching(/--force.*cannot be published any more/),
+    });
     await lease.assertHeld();
     expect((await c.run('unlock', lease.id)).events).toMatchObject([{ type: 'result', taken: [] }]);
     expect((await c.run('unlock', lease.id, '--yes', '--force')).events.at(-1)).toMatchObject({
@@ -171,5 +174,21 @@ describe('unlock', () => {
       taken: [{ id: lease.id, owner: OWNER }],
     });
     await expect(lease.assertHeld()).rejects.toMatchObject({ code: 'locked' });
+  });
+
+  test('shows in a dry run who would lose what, and what that can harm, and changes nothing', async () => {
+    const c = await copy();
+    expect((await c.run('unlock', '--dry-run')).events).toMatchObject([{ type: 'plan', steps: [{ changes: false }] }]);
+    const lease = await (await openRepository(c.location)).acquireLease('restore', OWNER, { backups: [idOf(0)] });
+    onTestFinished(() => lease.release());
+    expect((await c.run('unlock', lease.id, '--dry-run')).exitCode).toBe(11);
+    const planned = await c.run('unlock', lease.id, '--dry-run', '--force');
+    expect(planned.exitCode).toBe(0);
+    expect(planned.events).toMatchObject([{ type: 'plan', steps: [{ changes: true }] }]);
+    const { steps } = planned.events[0] as unknown as { steps: { text: string }[] };
+    expect(steps[0]?.text).toMatch(
+      new RegExp(`the restore lease ${lease.id} of backup-server \\(pid 4711, since .*half restored`),
+    );
+    await lease.assertHeld();
   });
 });

@@ -78,7 +78,20 @@ describe('a wrong word', () => {
 });
 
 describe('help', () => {
-  const COMMANDS = ['init', 'check', 'backup', 'list', 'show', 'verify', 'restore', 'forget', 'prune', 'unlock'];
+  const COMMANDS = [
+    'init',
+    'keys',
+    'check',
+    'backup',
+    'list',
+    'show',
+    'verify',
+    'copy',
+    'restore',
+    'forget',
+    'prune',
+    'unlock',
+  ];
 
   test('of skep itself names every command and the exit codes; so does skep alone, with exit 2', async () => {
     for (const [args, exitCode] of [

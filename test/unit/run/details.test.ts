@@ -1,7 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { SkepError } from '../../../src/errors.ts';
-import { parseDetails } from '../../../src/run/details.ts';
+import { detailsSchema, parseDetails } from '../../../src/run/details.ts';
 import { details } from '../../contract/cli/support/repository.ts';
 
 /** Every path to a value in a piece of JSON, outermost first. */
@@ -64,3 +66,43 @@ describe('the details of a manifest', () => {
     }
   });
 });
+
+/** Paths of all members that the schema names: `cut.clocks[].node`, `cut.truncated{}`. */
+function membersOf(schema: JsonSchema, at = ''): string[] {
+  if (schema.type === 'array' && schema.items) return membersOf(schema.items, `${at}[]`);
+  const named = Object.entries(schema.properties ?? {}).flatMap(([name, below]) =>
+    membersOf(below, at === '' ? name : `${at}.${name}`),
+  );
+  const values = schema.additionalProperties;
+  if (named.length > 0) return named;
+  return values && typeof values === 'object' && schema.type === 'object' ? membersOf(values, `${at}{}`) : [at];
+}
+
+interface JsonSchema {
+  type?: string;
+  items?: JsonSchema;
+  properties?: Record<string, JsonSchema>;
+  additionalProperties?: JsonSchema | boolean;
+}
+
+test('every member of the details is specified', async () => {
+  const page = await readFile(new URL('../../../docs/repository-format.md', import.meta.url), 'utf8');
+  const chapter = page.slice(page.indexOf('### 5.3 Details'), page.indexOf('## 6. '));
+  const rows = chapter.split('\n').filter((line) => line.startsWith('| `'));
+  const members = membersOf(z.toJSONSchema(detailsSchema) as JsonSchema);
+  expect(members.length).toBeGreaterThan(60);
+  const lacking = members
+    .map((member) => member.replace('search.audits[]', 'search.indices[]'))
+    .filter((member) => !rows.some((row) => tells(row, member)));
+  expect(lacking).toEqual([]);
+});
+
+/** A row names a member whole, or what it is in and then its own name. */
+function tells(row: string, member: string): boolean {
+  const [head = '', ...rest] = row.split(' | ');
+  const bare = member.replace(/(\[\]|\{\})+$/, '');
+  const names = [...head.matchAll(/`([^`]+)`/g)].map(([, name]) => name?.replace(/(\[\]|\{\})+$/, ''));
+  if (names.includes(bare)) return true;
+  const [parent, own] = [bare.slice(0, bare.lastIndexOf('.')), bare.slice(bare.lastIndexOf('.') + 1)];
+  return names.includes(parent.replace(/(\[\]|\{\})+$/, '')) && rest.join(' ').includes(`\`${own}\``);
+}

@@ -130,3 +130,23 @@ describe('a backup that is being restored', () => {
     expect((await forgetOn(backend, { ids: [id] })).forgotten).toEqual([id]);
   });
 });
+
+describe('a forget that a signal ends', () => {
+  test('stops between two backups, says which were forgotten, and gives its lease back', async () => {
+    const { backend, backups } = await withDays(6);
+    const stop = new AbortController();
+    const person = new Participant(backend);
+    const pause = person.pauseBefore((call) => call.op === 'delete' && call.key === manifestKey(backups[2]!.id));
+    const forgetting = forgetOn(person.backend, { rules: { last: 3 }, signal: stop.signal });
+    await pause.reached;
+    stop.abort();
+    pause.resume();
+    await expect(forgetting).rejects.toMatchObject({
+      code: 'cancelled',
+      message: expect.stringContaining('1 of 3 backups were forgotten'),
+      context: { forgotten: [backups[2]!.id] },
+    });
+    expect(await idsOf(backend)).toEqual(newestFirst(backups.filter((_, i) => i !== 2)));
+    expect(await (await open(backend)).leases()).toEqual([]);
+  });
+});

@@ -38,6 +38,14 @@ export function newTally(): Tally {
   return { histories: 0, faults: {}, done: {}, failed: {} };
 }
 
+/** Adds what some histories have met to what others have. */
+export function addTally(sum: Tally, { histories: n, ...counts }: Tally): void {
+  sum.histories += n;
+  for (const [name, found] of Object.entries(counts)) {
+    for (const [what, times] of Object.entries(found)) add(sum[name as keyof typeof counts], what, times);
+  }
+}
+
 const content = fc.oneof(
   { weight: 9, arbitrary: fc.nat(8) },
   { weight: 1, arbitrary: fc.integer({ min: 9, max: 10 }) },
@@ -151,6 +159,6 @@ async function recover(world: World): Promise<string[]> {
   return complaints;
 }
 
-function add(counts: Record<string, number>, what: string): void {
-  counts[what] = (counts[what] ?? 0) + 1;
+function add(counts: Record<string, number>, what: string, times = 1): void {
+  counts[what] = (counts[what] ?? 0) + times;
 }
