@@ -58,6 +58,7 @@ async function make(cluster: ClusterConfig, topology: Topology, signal: AbortSig
     if (!(e instanceof SkepError && e.code === 'repository-exists')) throw e;
     const there = await openOwnRepository(cluster);
     await checkOwner(there, topology);
+    await there.makeBallast(ballastBytes(cluster));
     return { id: there.id, location: there.location, sealed: there.sealed, made: false };
   }
 }

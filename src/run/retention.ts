@@ -94,7 +94,7 @@ export async function checkLock(cluster: ClusterConfig, repository: Repository):
 }
 
 /** An object storage has no disk to fill. */
-export function ballastBytes(cluster: ClusterConfig): number {
+export function ballastBytes(cluster: Pick<ClusterConfig, 'repository' | 'retention'>): number {
   return cluster.repository.location.startsWith('/') ? cluster.retention.ballast : 0;
 }
 

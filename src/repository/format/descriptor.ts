@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { SkepError } from '../../errors.ts';
 
@@ -14,13 +15,20 @@ const descriptorSchema = z.object({
   cluster: z.strictObject({ name: z.string().min(1), id: z.string().min(1) }),
   /** What a reader must know beside the format: see `FEATURES`. */
   features: z.array(z.string()),
+  /** Of the members before it; absent in repositories that older versions have made. */
+  sha256: z.string().optional(),
 });
 
 /** Content of `skep.json`. */
-export type Descriptor = z.infer<typeof descriptorSchema>;
+export type Descriptor = Omit<z.infer<typeof descriptorSchema>, 'sha256'>;
 
 export function encodeDescriptor(descriptor: Descriptor): Buffer {
-  return Buffer.from(`${JSON.stringify(descriptor, null, 2)}\n`);
+  return Buffer.from(`${JSON.stringify({ ...descriptor, sha256: sumOf(descriptor) }, null, 2)}\n`);
+}
+
+/** A flipped bit may leave another id, name or feature that looks right. */
+function sumOf({ format, id, createdAt, cluster: { name, id: clusterId }, features }: Descriptor): string {
+  return hash('sha256', JSON.stringify([format, id, createdAt, name, clusterId, features]));
 }
 
 /** Errors: `repository-damaged` (not what skep writes), `repository-unsupported` (another format, an unknown feature). */
@@ -34,12 +42,14 @@ export function decodeDescriptor(bytes: Uint8Array): Descriptor {
   }
   const parsed = descriptorSchema.safeParse(json);
   if (!parsed.success) throw damaged(z.prettifyError(parsed.error));
-  const unknown = parsed.data.features.filter((feature) => !FEATURES.includes(feature));
+  const { sha256, ...descriptor } = parsed.data;
+  if (sha256 !== undefined && sha256 !== sumOf(descriptor)) throw damaged('its checksum differs');
+  const unknown = descriptor.features.filter((feature) => !FEATURES.includes(feature));
   if (unknown.length > 0) {
     const features = unknown.join(', ');
     throw new SkepError('repository-unsupported', `the repository uses features that are not known here: ${features}`);
   }
-  return parsed.data;
+  return descriptor;
 }
 
 function parseObject(bytes: Uint8Array): Record<string, unknown> {

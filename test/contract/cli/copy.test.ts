@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, truncate } from 'node:fs/promises';
+import { mkdtemp, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -36,6 +36,8 @@ test('copies into a repository that is made on demand, then only what is new', a
 
   const one = await copy(old.id.slice(0, 16), '--to', to, '--init');
   expect(one.exitCode).toBe(0);
+  // What a prune on a full disk deletes first.
+  expect((await stat(join(to, 'ballast'))).size).toBeGreaterThan(1_000_000);
   expect(one.events.at(-1)).toMatchObject({ type: 'result', command: 'copy', copied: [{ from: old.id, id: old.id }] });
   const rest = await copy('--to', to);
   expect(rest.events.at(-1)).toMatchObject({ copied: [{ from: young.id }], there: [old.id] });

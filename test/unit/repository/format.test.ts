@@ -199,6 +199,22 @@ describe('skep.json', () => {
     expect(decode).toThrow(expect.objectContaining({ code: 'repository-unsupported' }));
   });
 
+  test('with a flipped bit is refused, or says the same', () => {
+    const bytes = encodeDescriptor({ ...descriptor, features: ['sealed'] });
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const flipped = Buffer.from(bytes);
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      let read: unknown;
+      try {
+        read = decodeDescriptor(flipped);
+      } catch (error) {
+        expect((error as SkepError).code).toMatch(/^repository-(damaged|unsupported)$/);
+        continue;
+      }
+      expect(read).toEqual({ ...descriptor, features: ['sealed'] });
+    }
+  });
+
   test('made of anything is damaged or unsupported', () => {
     fc.assert(fc.property(fc.json(), (json) => onlyTypedErrors(() => decodeDescriptor(Buffer.from(json)))));
     fc.assert(fc.property(fc.uint8Array(), (bytes) => onlyTypedErrors(() => decodeDescriptor(bytes))));
