@@ -1,6 +1,7 @@
 /** skep's library: the only door for the command line, the page and the lab. */
 export { cassandraNodes, defaultConfigFiles, loadCluster, parseCluster } from './config/load.ts';
 export { parseDuration } from './config/duration.ts';
+export { parseSize } from './config/size.ts';
 export { type ClusterConfig, type Config, configSchema } from './config/schema.ts';
 export { connectGraph, type Graph, type GraphOptions } from './drivers/janusgraph/client.ts';
 export { deserializeError, type ErrorCode, ERRORS, SkepError, type SerializedError, toSkepError } from './errors.ts';

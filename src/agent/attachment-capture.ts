@@ -174,7 +174,7 @@ export class AttachmentCapture {
   }
 
   #pump(): void {
-    while (this.#busy < PARALLEL && this.#next < this.#queue.length && !this.#failure) {
+    while (this.#busy < (this.#store.parallel ?? PARALLEL) && this.#next < this.#queue.length && !this.#failure) {
       const id = this.#queue[this.#next++] as number;
       this.#busy++;
       void this.#put(id)

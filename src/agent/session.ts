@@ -10,6 +10,7 @@ import {
   type ObjectWriter,
   openHintCache,
   openRepository,
+  Pace,
   type Repository,
 } from '../repository/index.ts';
 
@@ -27,6 +28,8 @@ export interface Store {
   writer: ObjectWriter;
   /** Absent where they cannot be read, or are not wanted: then every file is. */
   hints: HintCache | undefined;
+  /** Files that are stored at once; the capture's own number when absent. */
+  parallel: number | undefined;
 }
 
 /** What this agent holds on its node. `end` gives everything back; it runs whenever the conversation ends. */
@@ -36,6 +39,13 @@ export class Session {
   readonly cassandra = new Map<string, CassandraCapture>();
   readonly #stores = new Set<Store>();
   readonly #onExit = new Map<string, string[]>();
+  #pace: Pace | undefined;
+
+  /** One for all writers of this agent: what they send shares a line. */
+  #paceOf({ limitUpload }: Target): Pace | undefined {
+    if (limitUpload !== undefined) this.#pace ??= new Pace(limitUpload);
+    return this.#pace;
+  }
 
   /** `hints: false` where hardly a file is read twice: they take 120 bytes of memory a file. */
   async openStore(target: Target, options: { hints?: boolean } = {}): Promise<Store> {
@@ -44,15 +54,18 @@ export class Session {
     // A sealed repository needs them to know how a content is stored.
     const wanted = options.hints !== false || repository.sealed;
     const hints = wanted ? await openHintCache(file, repository.id).catch(tell) : undefined;
-    const { run, writer, compression } = target;
+    const { run, writer, compression, parallel } = target;
+    const pace = this.#paceOf(target);
     const store = {
       repository,
       hints,
+      parallel,
       writer: repository.objectWriter({
         run,
         writer,
         ...(compression ? { compression } : {}),
         ...(hints ? { hints } : {}),
+        ...(pace ? { pace } : {}),
       }),
     };
     this.#stores.add(store);

@@ -137,6 +137,12 @@ const cluster = z.strictObject({
        * services as root. `skep init` prints the lines that sudoers needs.
        */
       become: z.enum(['none', 'sudo']).default('none'),
+      /** Its niceness: what runs on the node for TheHive goes before. */
+      nice: z.number().int().min(0).max(19).default(10),
+      /** Files that it stores at once; three of SSTables and four attachments when absent. */
+      parallel: z.number().int().min(1).max(64).optional(),
+      /** Bytes a second that each node sends to the repository; as fast as it goes when absent. */
+      limit_upload: size.refine((bytes) => bytes > 0, 'more than nothing').optional(),
       users: z
         .strictObject({
           cassandra: user.default('cassandra'),

@@ -18,6 +18,10 @@ const target = z.object({
   writer: z.string().regex(/^[A-Za-z0-9._-]+$/),
   /** `off` when absent. */
   compression: z.enum(['off', 'auto', 'max']).optional(),
+  /** Files that one capture stores at once. */
+  parallel: z.number().int().min(1).max(64).optional(),
+  /** Stored bytes a second, of all that this agent sends. */
+  limitUpload: z.number().int().positive().optional(),
 });
 
 const listing = z.object({ root: object, inventory: object, files: z.number(), bytes: z.number() });

@@ -51,8 +51,8 @@ async function starter(
   signal: AbortSignal | undefined,
 ): Promise<(user?: string) => Promise<AgentProcess>> {
   const transport = transportTo(node, cluster);
-  const { command, folder, become } = cluster.agent;
-  const before = (user: string | undefined) => (user === undefined ? [] : asUser(user));
+  const { command, folder, become, nice } = cluster.agent;
+  const before = (user: string | undefined) => [...niced(nice), ...(user === undefined ? [] : asUser(user))];
   const executables = await toDeliver(node, cluster);
   if (!executables) {
     const there = forNode(command ?? ownCommand(), node.name);
@@ -70,6 +70,11 @@ async function starter(
       return run(user);
     }
   };
+}
+
+/** In front of sudo, which hands it on: sudoers need not know of it. */
+function niced(nice: number): string[] {
+  return nice === 0 ? [] : ['nice', '-n', String(nice)];
 }
 
 /** What is copied to nodes; undefined where an agent is there without it. */

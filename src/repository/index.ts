@@ -36,6 +36,7 @@ export type { PruneOptions, PruneReport } from './prune/prune.ts';
 export type { ForgetOptions, ForgetReport, ForgetRow } from './retention/forget.ts';
 export type { RetentionRules } from './retention/rules.ts';
 export type { RunLog } from './run-log.ts';
+export { Pace } from './content/pace.ts';
 export { useFileThreads } from './content/threads/file-threads.ts';
 export { isHalfWritten } from './content/extract-object.ts';
 export { compareBytewise } from './format/order.ts';

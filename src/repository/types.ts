@@ -1,3 +1,4 @@
+import type { Pace } from './content/pace.ts';
 import type { Readable } from 'node:stream';
 import type { CopyOptions, CopyReport } from './copy/job.ts';
 import type { Manifest, ManifestDetails, ManifestDraft } from './format/manifest.ts';
@@ -60,6 +61,8 @@ export interface ObjectWriterOptions {
   hints?: HintCache;
   /** `off` when absent. */
   compression?: Compression;
+  /** As fast as it goes when absent. */
+  pace?: Pace;
 }
 
 export interface WriterTotals {

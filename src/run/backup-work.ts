@@ -20,5 +20,13 @@ export interface BackupWork {
 
 /** Where an agent stores what it captures of a store on its node. */
 export function targetOf(w: BackupWork, node: string, store: string): Params<'files.start'>['target'] {
-  return { repository: w.c.access, run: w.run, writer: `${node}-${store}`, compression: w.compression };
+  const { parallel, limit_upload: limitUpload } = w.c.cluster.agent;
+  return {
+    repository: w.c.access,
+    run: w.run,
+    writer: `${node}-${store}`,
+    compression: w.compression,
+    ...(parallel === undefined ? {} : { parallel }),
+    ...(limitUpload === undefined ? {} : { limitUpload }),
+  };
 }

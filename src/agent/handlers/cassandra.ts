@@ -6,7 +6,8 @@ import { compareBytewise, type FileEntry, fileEntry } from '../../repository/ind
 import type { MethodHandlers } from '../handlers.ts';
 import { storeSegments } from '../store-segments.ts';
 
-const PARALLEL = 2;
+/** Two keep the threads for files busy, and a third one finds and names meanwhile. */
+const PARALLEL = 3;
 
 export const cassandraHandlers = {
   async 'pin.start'(p, { session }) {
@@ -66,7 +67,7 @@ export const cassandraHandlers = {
         }
       }
     };
-    await Promise.all(Array.from({ length: PARALLEL }, worker));
+    await Promise.all(Array.from({ length: p.target.parallel ?? PARALLEL }, worker));
     capture.entries = entries;
     progress({ files: files.length, bytes: totalBytes, totalFiles: files.length, totalBytes });
     return { files: files.length, bytes: totalBytes };

@@ -1,9 +1,17 @@
-import { type Command, Option } from 'commander';
-import { backup, type Compression } from '../../index.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { backup, type ClusterConfig, type Compression, parseSize } from '../../index.ts';
 import { eventRenderer } from '../render/events.ts';
 import { micros, seconds, size } from '../render/size.ts';
 import { clusterOf, type ClusterOptions, onCluster } from '../shared-options.ts';
 import { interruptible } from '../signals.ts';
+
+interface BackupCliOptions extends ClusterOptions {
+  dryRun?: boolean;
+  compression?: Compression;
+  nice?: number;
+  parallel?: number;
+  limitUpload?: number;
+}
 
 export function registerBackup(program: Command): void {
   onCluster(program.command('backup'))
@@ -15,9 +23,15 @@ export function registerBackup(program: Command): void {
         'new contents: as they are, zstd where a sample shrinks, or as far as zstd can (default: what the configuration says, else auto)',
       ).choices(['off', 'auto', 'max']),
     )
-    .addHelpText('after', '\nExamples:\n  skep backup\n  skep backup --dry-run\n  skep backup --json | jq .type')
-    .action(async (o: ClusterOptions & { dryRun?: boolean; compression?: Compression }) => {
-      const cluster = await clusterOf(o);
+    .option('--limit-upload <rate>', 'what each node sends to the repository at most in a second, such as 50MB', rate)
+    .option('--parallel <n>', 'files that each node stores at once', number(1, 64))
+    .option('--nice <n>', 'niceness of what runs on the nodes, 0 to 19 (default: 10)', number(0, 19))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  skep backup\n  skep backup --dry-run\n  skep backup --limit-upload 50MB\n  skep backup --json | jq .type',
+    )
+    .action(async (o: BackupCliOptions) => {
+      const cluster = withLimits(await clusterOf(o), o);
       const emit = eventRenderer(o.json === true);
       const result = await interruptible((signal) =>
         backup(cluster, {
@@ -36,4 +50,28 @@ export function registerBackup(program: Command): void {
         );
       }
     });
+}
+
+/** What the command line says goes before the configuration. */
+function withLimits(cluster: ClusterConfig, { nice, parallel, limitUpload }: BackupCliOptions): ClusterConfig {
+  const limits = {
+    ...(nice === undefined ? {} : { nice }),
+    ...(parallel === undefined ? {} : { parallel }),
+    ...(limitUpload === undefined ? {} : { limit_upload: limitUpload }),
+  };
+  return { ...cluster, agent: { ...cluster.agent, ...limits } };
+}
+
+function rate(text: string): number {
+  const bytes = parseSize(text.replace(/\/s$/, ''));
+  if (bytes === undefined || bytes === 0) throw new InvalidArgumentError('must be a size above 0, such as 50MB.');
+  return bytes;
+}
+
+function number(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const n = Number(text);
+    if (Number.isInteger(n) && n >= least && n <= most) return n;
+    throw new InvalidArgumentError(`must be a whole number from ${least} to ${most}.`);
+  };
 }

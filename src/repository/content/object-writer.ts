@@ -21,6 +21,7 @@ import { throwIfCancelled } from './cancel.ts';
 import { findObject, hashStored, inspectStored } from './find-object.ts';
 import { Buffers } from './buffers.ts';
 import { rememberIfSettled } from './remember.ts';
+import type { Pace } from './pace.ts';
 import { PieceWriter } from './piece-writer.ts';
 import { identify, SourceFile } from './source-file.ts';
 import { type Pending, Staging } from './staging.ts';
@@ -42,6 +43,7 @@ export class BatchObjectWriter implements ObjectWriter {
   readonly #notes: DamageNotes;
   readonly #hints: HintCache | undefined;
   readonly #encoder: Encoder;
+  readonly #pace: Pace | undefined;
   /** Read when something sealed is found that no hint tells of. */
   #older: Promise<KnownForms> | undefined;
   /** Objects that are there and may be damaged. */
@@ -52,6 +54,7 @@ export class BatchObjectWriter implements ObjectWriter {
   constructor(vault: Vault, options: ObjectWriterOptions) {
     this.#vault = vault;
     this.#hints = options.hints;
+    this.#pace = options.pace;
     this.#encoder = { compression: options.compression ?? 'off', recipients: vault.keyring.recipients() };
     const prefix = incomingPrefix(options.run, options.writer);
     this.#notes = new DamageNotes(vault.backend);
@@ -163,6 +166,7 @@ export class BatchObjectWriter implements ObjectWriter {
     // Asked again after the wait: another call may have staged the same content meanwhile.
     const staged = this.#staging.object(name);
     if (staged !== undefined) return this.#count(sha256, content.length, staged, false);
+    await this.#pace?.take(bytes.length);
     await this.#staging.addBytes(bytes, { name, sha256 }, form);
     return this.#count(sha256, content.length, form, true);
   }
@@ -228,7 +232,8 @@ export class BatchObjectWriter implements ObjectWriter {
     const name = this.#vault.keyring.objectName(sha256);
     const encoder = await this.#encoderOf(name);
     const encoding = encoder.encoding ?? hashed.encoding;
-    const whole = encoding === 'raw' ? await this.#staging.stageSource(() => file.share(hashed)) : undefined;
+    const whole =
+      encoding === 'raw' ? await this.#staging.stageSource(() => file.share(hashed, this.#pace)) : undefined;
     if (whole !== undefined) {
       watch.onBytes?.(length);
       const form = { encoding, storedSize: length, storedSha256: sha256 };
@@ -323,7 +328,7 @@ export class BatchObjectWriter implements ObjectWriter {
   }
 
   #watch(options: PutFileOptions): ReadWatch {
-    return { check: () => this.#check(options.signal), onBytes: options.onBytes };
+    return { check: () => this.#check(options.signal), pace: this.#pace, onBytes: options.onBytes };
   }
 
   #check(signal?: AbortSignal): void {

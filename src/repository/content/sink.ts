@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import type { ZstdCompress } from 'node:zlib';
 import type { Staged } from '../backend/backend.ts';
+import type { Pace } from './pace.ts';
 
 /** Takes bytes in order, one call at a time. */
 export interface Sink {
@@ -15,13 +16,16 @@ export interface Sink {
 /** Stages bytes and hashes them. */
 export class StageSink implements Sink {
   readonly #staged: Staged;
+  readonly #pace: Pace | undefined;
   readonly #digest = createHash('sha256');
 
-  constructor(staged: Staged) {
+  constructor(staged: Staged, pace: Pace | undefined) {
     this.#staged = staged;
+    this.#pace = pace;
   }
 
   async write(chunk: Uint8Array): Promise<void> {
+    await this.#pace?.take(chunk.length);
     const writing = this.#staged.write(chunk);
     this.#digest.update(chunk);
     await writing;
@@ -42,12 +46,15 @@ export class StageSink implements Sink {
 /** Stages bytes whose hash is known anyway. */
 export class RawSink implements Sink {
   readonly #staged: Staged;
+  readonly #pace: Pace | undefined;
 
-  constructor(staged: Staged) {
+  constructor(staged: Staged, pace: Pace | undefined) {
     this.#staged = staged;
+    this.#pace = pace;
   }
 
-  write(chunk: Uint8Array): Promise<void> {
+  async write(chunk: Uint8Array): Promise<void> {
+    await this.#pace?.take(chunk.length);
     return this.#staged.write(chunk);
   }
 

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import { SkepError } from '../../errors.ts';
 import type { FileIdentity } from '../hint-cache.ts';
 import type { ContentSource } from '../backend/backend.ts';
+import type { Pace } from './pace.ts';
 import { errnoCode } from '../backend/path/fs-error.ts';
 
 /** A file of the cluster, opened for reading. */
@@ -52,13 +53,16 @@ export class SourceFile {
   }
 
   /** As it was read: it stays open until this is closed too. */
-  share({ size, sha256 }: { size: number; sha256: string }): ContentSource {
+  share({ size, sha256 }: { size: number; sha256: string }, pace: Pace | undefined): ContentSource {
     this.#users++;
     return {
       path: this.path,
       size,
       sha256,
-      read: (into, position) => this.read(into, position),
+      read: async (into, position) => {
+        await pace?.take(Math.min(into.length, size - position));
+        return this.read(into, position);
+      },
       close: () => this.close(),
     };
   }

@@ -4,6 +4,7 @@ import { type Encoding, encodingsOf, isCompressed } from '../format/names.ts';
 import { sealBytes, SealSink } from '../sealing/seal.ts';
 import type { Compression, StoredForm } from '../types.ts';
 import { compressAnyway, compressor, compressWhole, sampleShrinks } from './compression.ts';
+import type { Pace } from './pace.ts';
 import { RawSink, type Sink, StageSink, ZstdSink } from './sink.ts';
 
 /** What becomes of a content's bytes: plain values only, so that another thread can do it. */
@@ -21,6 +22,8 @@ export type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 /** Called before a chunk is used; throws to end the reading. */
 export interface ReadWatch {
   check(): void;
+  /** How fast the stored bytes may come. */
+  pace?: Pace | undefined;
   onBytes?: ((bytes: number) => void) | undefined;
 }
 
@@ -77,14 +80,14 @@ export async function storeContent(
   encoder: Encoder,
   watch: ReadWatch,
 ): Promise<StoredContent> {
-  const stored = new StageSink(staged);
+  const stored = new StageSink(staged, watch.pace);
   let way: { sink: Sink; encoding: Encoding } | undefined;
   try {
     const read = await hashContent(chunks, watch, async (chunk) => {
-      way ??= await sinkFor(chunk, staged, stored, encoder);
+      way ??= await sinkFor(chunk, staged, stored, encoder, watch.pace);
       await way.sink.write(chunk);
     });
-    way ??= await sinkFor(Buffer.alloc(0), staged, stored, encoder);
+    way ??= await sinkFor(Buffer.alloc(0), staged, stored, encoder, watch.pace);
     await way.sink.end();
     const { encoding } = way;
     if (encoding !== 'raw') return { ...read, form: { encoding, ...stored.form() } };
@@ -128,10 +131,11 @@ async function sinkFor(
   staged: Staged,
   stored: StageSink,
   encoder: Encoder,
+  pace: Pace | undefined,
 ): Promise<{ sink: Sink; encoding: Encoding }> {
   const { compression, recipients } = encoder;
   const encoding = encodingFor(first, encoder);
-  if (encoding === 'raw') return { sink: new RawSink(staged), encoding };
+  if (encoding === 'raw') return { sink: new RawSink(staged, pace), encoding };
   const sealed = recipients === undefined ? stored : await SealSink.begin(recipients, stored);
   return { sink: isCompressed(encoding) ? new ZstdSink(compressor(wayOf(compression)), sealed) : sealed, encoding };
 }

@@ -31,7 +31,9 @@ export async function storeFile(
   watch: ReadWatch,
 ): Promise<StoredContent> {
   const to = staged.file;
-  if (to === undefined || !fileThreads.worth(size)) return storeContent(readPipelined(file), staged, encoder, watch);
+  // Threads know no pace.
+  const inThread = to !== undefined && watch.pace === undefined && fileThreads.worth(size);
+  if (!inThread) return storeContent(readPipelined(file), staged, encoder, watch);
   const { path, descriptor } = to;
   const stored = await fileThreads.run(
     { do: 'store', from: shared(file), to: { path, descriptor }, encoder },

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Agent, sourceCommand, openAgent } from '../../../src/remote/agent-client.ts';
@@ -31,6 +32,14 @@ async function commitlog(): Promise<{ root: string; dir: string }> {
 }
 
 describe('an agent on this machine', () => {
+  test.each([0, 10])('is as nice as it is told, %i, with all that it runs', async (nice) => {
+    const { cluster, node } = localCluster();
+    const agent = await openAgent(node, { ...cluster, agent: { ...cluster.agent, nice } });
+    onTestFinished(() => agent.close());
+    const { stdout } = await agent.call('node.run', { argv: ['nice'], timeoutMs: 10_000 });
+    expect(Number(stdout)).toBe(Math.min(19, getPriority() + nice));
+  });
+
   test('greets, answers, refuses garbage, and leaves when it is closed', async () => {
     const agent = await open();
     const facts = await agent.call('node.facts', { paths: ['/'] });
@@ -95,7 +104,7 @@ describe('a command that is no agent', () => {
   test('and cannot be run is told', async () => {
     await expect(open(['/none/skep-agent'])).rejects.toMatchObject({
       code: 'agent-failed',
-      message: expect.stringContaining('ENOENT'),
+      message: expect.stringMatching(/ENOENT|No such file/),
     });
   });
 
