@@ -137,7 +137,7 @@ const cluster = z.strictObject({
        * services as root. `skep init` prints the lines that sudoers needs.
        */
       become: z.enum(['none', 'sudo']).default('none'),
-      /** Its niceness: what runs on the node for TheHive goes before. */
+      /** Its niceness during a backup: what runs on the node for TheHive goes before. */
       nice: z.number().int().min(0).max(19).default(10),
       /** Files that it stores at once; three of SSTables and four attachments when absent. */
       parallel: z.number().int().min(1).max(64).optional(),

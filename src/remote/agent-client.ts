@@ -12,6 +12,12 @@ export interface Agent extends AgentProcess {
   as(store: Store): AgentProcess;
 }
 
+interface OpenOptions {
+  signal?: AbortSignal | undefined;
+  /** Its niceness, and that of all that it runs: not for whoever starts servers. */
+  nice?: number | undefined;
+}
+
 /** How skep's own source is run as an agent under this Node, for those that run from it. */
 export function sourceCommand(): string[] {
   return [process.execPath, new URL('../agent/main.ts', import.meta.url).pathname];
@@ -21,12 +27,8 @@ export function sourceCommand(): string[] {
  * Starts the agents of a node and waits for their greetings. Where the node has no agent of this version it is copied there first.
  * Errors: `ssh-credentials`, `sudo-refused`, `node-unreachable`, `agent-failed`, `protocol-error`.
  */
-export async function openAgent(
-  node: NodeConfig,
-  cluster: ClusterConfig,
-  opts: { signal?: AbortSignal } = {},
-): Promise<Agent> {
-  const start = await starter(node, cluster, opts.signal);
+export async function openAgent(node: NodeConfig, cluster: ClusterConfig, opts: OpenOptions = {}): Promise<Agent> {
+  const start = await starter(node, cluster, opts);
   const login = await start();
   const { become, users } = cluster.agent;
   if (become === 'none') return { ...login, as: () => login };
@@ -48,10 +50,10 @@ export async function openAgent(
 async function starter(
   node: NodeConfig,
   cluster: ClusterConfig,
-  signal: AbortSignal | undefined,
+  { signal, nice = 0 }: OpenOptions,
 ): Promise<(user?: string) => Promise<AgentProcess>> {
   const transport = transportTo(node, cluster);
-  const { command, folder, become, nice } = cluster.agent;
+  const { command, folder, become } = cluster.agent;
   const before = (user: string | undefined) => [...niced(nice), ...(user === undefined ? [] : asUser(user))];
   const executables = await toDeliver(node, cluster);
   if (!executables) {

@@ -70,7 +70,7 @@ export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promi
   const startedAt = new Date();
   emit({ type: 'run-started', command: 'backup', run, cluster: cluster.name });
   try {
-    const c = await connect(cluster, opts.signal);
+    const c = await connect(cluster, opts.signal, { nice: cluster.agent.nice });
     cleanup.add('connections', () => disconnect(c));
     const topology = await stage(
       emit,

@@ -31,10 +31,10 @@ export interface Connections {
 export async function connect(
   cluster: ClusterConfig,
   signal?: AbortSignal,
-  o: { cql?: boolean; access?: RepositoryAccess } = {},
+  o: { cql?: boolean; access?: RepositoryAccess; nice?: number } = {},
 ): Promise<Connections> {
   const access = o.access ?? (await accessTo(cluster));
-  const agents = await openAgents(cluster, signal);
+  const agents = await openAgents(cluster, signal, o.nice);
   let cql: CqlSessions | undefined;
   try {
     cql = o.cql === false ? new Map() : await openCqlSessions(cluster);
@@ -50,9 +50,9 @@ export async function disconnect(c: Connections): Promise<void> {
   await Promise.allSettled([closeCqlSessions(c.cql), c.search.close(), closeAgents(c.agents)]);
 }
 
-export async function openAgents(cluster: ClusterConfig, signal?: AbortSignal): Promise<Agents> {
+export async function openAgents(cluster: ClusterConfig, signal?: AbortSignal, nice?: number): Promise<Agents> {
   const opened = await Promise.allSettled(
-    cluster.nodes.map(async (n) => [n.name, await openAgent(n, cluster, signal ? { signal } : {})] as const),
+    cluster.nodes.map(async (n) => [n.name, await openAgent(n, cluster, { signal, nice })] as const),
   );
   const agents = new Map(opened.flatMap((r) => (r.status === 'fulfilled' ? [r.value] : [])));
   const failed = opened.find((r) => r.status === 'rejected');

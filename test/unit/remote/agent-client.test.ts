@@ -34,7 +34,7 @@ async function commitlog(): Promise<{ root: string; dir: string }> {
 describe('an agent on this machine', () => {
   test.each([0, 10])('is as nice as it is told, %i, with all that it runs', async (nice) => {
     const { cluster, node } = localCluster();
-    const agent = await openAgent(node, { ...cluster, agent: { ...cluster.agent, nice } });
+    const agent = await openAgent(node, cluster, { nice });
     onTestFinished(() => agent.close());
     const { stdout } = await agent.call('node.run', { argv: ['nice'], timeoutMs: 10_000 });
     expect(Number(stdout)).toBe(Math.min(19, getPriority() + nice));
@@ -104,7 +104,7 @@ describe('a command that is no agent', () => {
   test('and cannot be run is told', async () => {
     await expect(open(['/none/skep-agent'])).rejects.toMatchObject({
       code: 'agent-failed',
-      message: expect.stringMatching(/ENOENT|No such file/),
+      message: expect.stringContaining('ENOENT'),
     });
   });
 
