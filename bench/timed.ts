@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { bundledProduct } from './bundle.ts';
 import { cacheFolder } from '../src/compiled-code.ts';
 
 /** Seconds that a process took, and what it printed. */
@@ -37,13 +38,13 @@ export async function timed(argv: readonly string[], { env = {}, input = '' }: T
   return { seconds: real, cpuSeconds: user + system, stdout: stdout?.all ?? '' };
 }
 
-/** Runs `bench/product/<script>` under the project's Node with JSON on stdin; it prints one JSON object. */
+/** Runs a script of `bench/product` by its name, under the project's Node, with JSON on stdin; it prints one JSON object. */
 export async function timedProduct<T>(
   script: string,
   input: unknown,
   env: Record<string, string> = {},
 ): Promise<Timed & { result: T }> {
-  const file = join(import.meta.dirname, 'product', script);
+  const file = join(await bundledProduct(), `${script}.mjs`);
   // As skep itself does at its start.
   const code = { NODE_COMPILE_CACHE: join(cacheFolder(), 'code') };
   const ran = await timed([process.execPath, '--max-semi-space-size=4', file], {

@@ -41,7 +41,7 @@ export async function* restoreVsCp(o: RowOptions): AsyncGenerator<Row> {
       bench: 'restore_vs_cp',
       bar: 1.3,
       turns: o.turns,
-      ours: () => timedProduct<{ rss_mb: number }>('restore.ts', { access: repository.access, to: laidOut, tables }),
+      ours: () => timedProduct<{ rss_mb: number }>('restore', { access: repository.access, to: laidOut, tables }),
       peer: () => timedShell(CP, [join(folder, 'source'), copied]),
       between: async () => {
         await rm(laidOut, { recursive: true, force: true });

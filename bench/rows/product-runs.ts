@@ -26,13 +26,13 @@ export function initRaw(folder: string, name: string): Promise<BenchRepository> 
 }
 
 export async function init(repository: BenchRepository): Promise<BenchRepository> {
-  await timedProduct('init.ts', { access: repository.access });
+  await timedProduct('init', { access: repository.access });
   return repository;
 }
 
 /** One backup; `compression` is off when it is not given. */
 export function backUp(to: BenchRepository, source: Source, compression?: Compression): Promise<BackupRun> {
-  return timedProduct('backup.ts', { access: to.access, compression, ...source }, { XDG_CACHE_HOME: to.hints });
+  return timedProduct('backup', { access: to.access, compression, ...source }, { XDG_CACHE_HOME: to.hints });
 }
 
 /** Peak memory and bytes written of the runs, the largest. */

@@ -53,7 +53,7 @@ async function compareOn(
     bar: 1.2,
     turns: o.turns,
     ours: () => backUp(repository, o.source),
-    peer: () => timedProduct('put-files.ts', { s3, bucket: 'theirs', puts }),
+    peer: () => timedProduct('put-files', { s3, bucket: 'theirs', puts }),
     between: async () => {
       for (const bucket of ['ours', 'theirs']) {
         await rm(join(server.root, 's3', 'buckets', bucket), { recursive: true, force: true });
