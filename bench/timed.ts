@@ -47,7 +47,7 @@ export async function timedProduct<T>(
   const file = join(await bundledProduct(), `${script}.mjs`);
   // As skep itself does at its start.
   const code = { NODE_COMPILE_CACHE: join(cacheFolder(), 'code') };
-  const ran = await timed([process.execPath, '--max-semi-space-size=4', file], {
+  const ran = await timed([process.execPath, '--max-semi-space-size=8', file], {
     env: { ...code, ...env },
     input: JSON.stringify(input),
   });

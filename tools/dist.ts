@@ -11,8 +11,8 @@ import { rolldown } from 'rolldown';
 import { runTool } from '../lab/ground/run-tool.ts';
 import { VERSION } from '../src/version.ts';
 
-/** As `bin/skep` does: a young generation that fits the caches takes less time, and 60 MB less memory. */
-const NODE_OPTIONS = ['--max-semi-space-size=4'];
+/** As `bin/skep` does: a young generation that fits the caches takes less time, and 40 MB less memory. */
+const NODE_OPTIONS = ['--max-semi-space-size=8'];
 const ARCHITECTURES = ['x64', 'arm64'] as const;
 type Architecture = (typeof ARCHITECTURES)[number];
 
