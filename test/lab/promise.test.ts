@@ -116,6 +116,7 @@ describe('after a total loss', () => {
       await Promise.all(lab.nodes.map((n) => n.cassandra.stop()));
       await Promise.all(lab.nodes.map((n) => n.cassandra.start()));
     }
+    await expect.poll(nodesSeenUp, { timeout: 120_000, interval: 1000 }).toEqual([3, 3, 3]);
     await lab.janusgraph.stop();
     await lab.janusgraph.start();
     const { report } = await trial.prove(String((Date.now() + 2) * 1000));
@@ -131,6 +132,11 @@ describe('after a total loss', () => {
     expect(isProven(report)).toBe(false);
   });
 });
+
+/** How many nodes each node sees up: one that answers may still take the others for down, and JanusGraph then ends at its start. */
+function nodesSeenUp(): Promise<number[]> {
+  return Promise.all(lab.nodes.map(async (n) => (await n.nodetool('status')).match(/^UN /gm)?.length ?? 0));
+}
 
 type Undo = () => Promise<unknown>;
 
