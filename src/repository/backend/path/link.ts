@@ -15,7 +15,8 @@ export function linkCreateOnly(from: string, to: string): boolean {
     return true;
   } catch (error) {
     const code = errnoCode(error) ?? '';
-    if (NO_LINKS.has(code)) throw noLinks(to, code, error);
+    // Of a file of somebody else EPERM may come from `protected_hardlinks`.
+    if (NO_LINKS.has(code) && statSync(from).uid === process.geteuid?.()) throw noLinks(to, code, error);
     if (code !== 'EEXIST') throw error;
     return statSync(from, { bigint: true }).ino === statSync(to, { bigint: true }).ino;
   }
