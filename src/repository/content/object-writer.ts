@@ -163,10 +163,10 @@ export class BatchObjectWriter implements ObjectWriter {
     const name = this.#vault.keyring.objectName(sha256);
     const { bytes, form } = await encodeWhole(content, sha256, await this.#encoderOf(name));
     await this.#settle(name, form);
+    await this.#pace?.take(bytes.length);
     // Asked again after the wait: another call may have staged the same content meanwhile.
     const staged = this.#staging.object(name);
     if (staged !== undefined) return this.#count(sha256, content.length, staged, false);
-    await this.#pace?.take(bytes.length);
     await this.#staging.addBytes(bytes, { name, sha256 }, form);
     return this.#count(sha256, content.length, form, true);
   }
