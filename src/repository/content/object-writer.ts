@@ -304,7 +304,10 @@ export class BatchObjectWriter implements ObjectWriter {
   /** Another writer published this first. */
   async #adopt({ key, object, form }: Pending): Promise<void> {
     if (object === undefined) {
-      if (isSealed(form.encoding)) this.#others.set(key, { ...form, ...(await hashStored(this.#vault, key)) });
+      if (!isSealed(form.encoding)) return;
+      const theirs = await hashStored(this.#vault, key);
+      if (theirs.storedSize !== form.storedSize) throw cutSince(key);
+      this.#others.set(key, { ...form, ...theirs });
       return;
     }
     this.totals.newObjects--;
@@ -312,6 +315,8 @@ export class BatchObjectWriter implements ObjectWriter {
     if (form.encoding === 'raw') return;
     const theirs = await inspectStored(this.#vault, object.name, form.encoding);
     if (theirs === undefined) throw new SkepError('object-damaged', `object ${object.name} is damaged as it is stored`);
+    // It had the size of ours a moment ago. What is sealed cannot be told to be damaged otherwise.
+    if (theirs.storedSize !== form.storedSize) throw cutSince(key);
     this.#others.set(key, theirs);
     this.#hints?.correct(object.sha256, theirs);
   }
@@ -335,6 +340,10 @@ export class BatchObjectWriter implements ObjectWriter {
     throwIfCancelled(signal);
     this.#staging.check();
   }
+}
+
+function cutSince(key: string): SkepError {
+  return new SkepError('repository-failed', `${key} has another size than a moment ago`, { retryable: true });
 }
 
 /** A content in memory as a large file is read: all of it at once would need room for its stored form too. */
