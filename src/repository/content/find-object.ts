@@ -23,6 +23,8 @@ interface FindOptions {
   compressed: boolean;
   /** From a hint. */
   known?: StoredForm;
+  /** Told the key of what is damaged, unless its name says what its bytes must be. */
+  onDamage: (key: string) => Promise<void>;
   /** What the backups of the repository expect. */
   older: () => Promise<KnownForms>;
 }
@@ -44,6 +46,7 @@ export async function findObject(vault: Vault, wanted: Wanted, options: FindOpti
     const judged = await judge(vault, wanted, { encoding, storedSize }, options);
     if (typeof judged === 'object') return judged;
     unfit = judged;
+    if (judged === 'damaged' && encoding !== 'raw') await options.onDamage(objectKey(wanted.name, encoding));
   }
   return unfit;
 }

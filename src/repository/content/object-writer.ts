@@ -273,7 +273,8 @@ export class BatchObjectWriter implements ObjectWriter {
     const known = hinted ?? this.#hints?.find(sha256, size);
     const compressed = this.#encoder.compression !== 'off';
     const older = () => (this.#older ??= KnownForms.of(this.#vault));
-    const options = { compressed, older, ...(known === undefined ? {} : { known }) };
+    const onDamage = (key: string) => this.#notes.add(key, { kind: 'found', by: 'a backup', at: new Date() });
+    const options = { compressed, older, onDamage, ...(known === undefined ? {} : { known }) };
     const published = await findObject(this.#vault, { name, sha256, size }, options);
     if (published === 'damaged') this.#staging.replaceDamaged(name);
     else if (published === 'unsure') this.#unsure.add(name);

@@ -44,6 +44,14 @@ export class DamageNotes {
     return encodings.find((encoding) => keys.has(objectKey(name, encoding)));
   }
 
+  /** Before it is stored anew: should that end half way, the next writer does it again. */
+  async add(key: string, why: object): Promise<void> {
+    const keys = await this.#load();
+    if (keys.has(key)) return;
+    await noteDamage(this.#backend, key, why);
+    keys.add(key);
+  }
+
   async clear(key: string): Promise<void> {
     if ((await this.#load()).delete(key)) await clearDamage(this.#backend, [key]);
   }
