@@ -43,8 +43,7 @@ const DEAD: BackupPlan = { id: idAt(6), state: 'dead', nodes: { n1: { e: 'staged
 const NEXT_IDS = [idAt(3), idAt(4)] as const;
 const NEXT_NODES = {
   n1: { a: 'eins', big: 'big*300000', copy: 'eins', empty: '', log: 'log~5000', same: 'same*9000' },
-  // In parts to S3, compressed as it is.
-  n2: { b: 'two', huge: 'huge#18000000', text: 'text~400000' },
+  n2: { b: 'two', huge: 'huge*8500000', text: 'text~400000' },
 };
 const OLDER = [FIRST, SECOND];
 

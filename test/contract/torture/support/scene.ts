@@ -15,7 +15,7 @@ export const CLUSTER = { clusterName: 'prod', clusterId: 'c-1' };
 /** Contents by path, each given by a word: long contents would fill the tests' own records. */
 export type Files = Readonly<Record<string, string>>;
 
-/** `word` small · `word*123456` that many bytes that do not shrink · `word~123456` that many that do · `word#123456` to a half. */
+/** `word` small · `word*123456` that many bytes that do not shrink · `word~123456` that many that do. */
 export function contentOf(recipe: string): Buffer {
   let content = contents.get(recipe);
   if (content === undefined) contents.set(recipe, (content = make(recipe)));
@@ -25,11 +25,10 @@ export function contentOf(recipe: string): Buffer {
 const contents = new Map<string, Buffer>();
 
 function make(recipe: string): Buffer {
-  const [, word = recipe, kind, length] = /^(.*)([*~#])(\d+)$/.exec(recipe) ?? [];
+  const [, word = recipe, kind, length] = /^(.*)([*~])(\d+)$/.exec(recipe) ?? [];
   if (kind === undefined) return Buffer.from(recipe);
   const block = kind === '~' ? Buffer.from(`${word} `) : undefined;
   const size = Number(length);
-  if (kind === '#') return Buffer.from(make(`${word}*${size / 2}`).toString('hex'));
   if (block !== undefined) return Buffer.alloc(size, block);
   const chunks: Buffer[] = [];
   for (let n = 0; n * 32 < size; n++) chunks.push(createHash('sha256').update(`${word}${n}`).digest());
