@@ -101,7 +101,7 @@ async function askToStop(
   }
   const minutes = Math.ceil(Math.max(0, LATE_MS - silentMs) / 60_000);
   const wait =
-    backend.refusesOld === undefined ? '' : `Wait ${minutes} minutes if it is dead, then run this again; or make`;
+    backend.refusesOld === undefined ? '' : `Wait ${minutes} min if it is dead, then run this again; or make`;
   const hint = `${wait || 'Make'} sure that no \`skep prune\` runs on any machine, then run \`skep unlock ${id} --force\`.`;
   throw new SkepError('locked', `the prune ${id} was told to stop and does not answer`, {
     hint,

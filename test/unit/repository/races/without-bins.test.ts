@@ -128,7 +128,7 @@ test('a sweeper that died in the middle is taken over once the storage takes not
   };
   beatAt(minutesAgo(29));
   const early = acquireLease(backend, 'write', ownerOf(nextBackupId()), { stopMs: 1 });
-  await expect(early).rejects.toMatchObject({ code: 'locked', hint: expect.stringContaining('Wait 1 minutes') });
+  await expect(early).rejects.toMatchObject({ code: 'locked', hint: expect.stringContaining('Wait 1 min ') });
   beatAt(minutesAgo(31));
   await Writer.backUp(backend, MANY);
   expect(await isWhole(backend)).toBe(true);
