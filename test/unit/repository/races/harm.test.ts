@@ -23,10 +23,11 @@ test('of each kind of lease it is said what taking it can harm', () => {
   expect([...said].filter((text) => /no harm|harmless/.test(text))).toEqual([]);
 });
 
-test('a prune that only paused before its deletion does the harm that was told, where the storage has no bins', async () => {
+/** A prune on a storage without bins, paused right before it deletes this content. */
+async function pausedPrune(content: string) {
   const backend = new LockingBackend();
   await initOnBackend(backend, CLUSTER);
-  const old = await Writer.backUp(backend, ['shared again later']);
+  const old = await Writer.backUp(backend, [content]);
   await Writer.backUp(backend, ['kept']);
   await dropManifest(backend, old.id);
   const sweeper = new Participant(backend);
@@ -34,6 +35,11 @@ test('a prune that only paused before its deletion does the harm that was told, 
   const pruning = pruneOn(sweeper.backend).catch(() => undefined);
   await pause.reached;
   const [lease] = await showLeases(backend);
+  return { backend, pause, pruning, lease };
+}
+
+test('a prune that only paused before its deletion does the harm that was told, where the storage has no bins', async () => {
+  const { backend, pause, pruning, lease } = await pausedPrune('shared again later');
   expect(lease?.harm).toContain('still deletes contents that newer backups may need');
   await unlock(backend, [lease!.id], { by: 'a person', force: true });
   await Writer.backUp(backend, ['shared again later']);
@@ -54,16 +60,7 @@ test('a dry run takes nothing, and is refused as the run would be', async () => 
 });
 
 test('an unlock that waits for a sweep to answer ends at a signal', async () => {
-  const backend = new LockingBackend();
-  await initOnBackend(backend, CLUSTER);
-  const old = await Writer.backUp(backend, ['old']);
-  await Writer.backUp(backend, ['kept']);
-  await dropManifest(backend, old.id);
-  const sweeper = new Participant(backend);
-  const pause = sweeper.pauseBefore((call) => call.op === 'deleteMany');
-  const pruning = pruneOn(sweeper.backend).catch(() => undefined);
-  await pause.reached;
-  const [lease] = await showLeases(backend);
+  const { backend, pause, pruning, lease } = await pausedPrune('old');
   await backend.put(`leases/${lease!.id}.revoked`, Buffer.from('{}'));
   const stop = new AbortController();
   const unlocking = unlock(backend, [lease!.id], { by: 'a person', signal: stop.signal });
