@@ -21,6 +21,7 @@ export default defineConfig({
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
           globalSetup: ['test/lab/support/global-setup.ts'],
+          setupFiles: ['test/lab/support/tell-services.ts'],
           pool: 'forks',
           maxWorkers: 1,
           fileParallelism: false,

@@ -27,6 +27,8 @@ try {
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
+// Again at the end: of a long output often only the last lines are kept.
+for (const failure of sum.failures) process.stdout.write(`${failure}\n`);
 for (const complaint of sum.complaints) process.stdout.write(`${complaint}\n`);
 process.exitCode = sum.failed > 0 || sum.complaints.length > 0 ? 1 : 0;
 process.stdout.write(`${summaryLine(sum)}\n`);

@@ -26,10 +26,19 @@ export function input<T>(): T {
   return JSON.parse(readFileSync(0, 'utf8')) as T;
 }
 
-/** One JSON object for the calling row, with the most memory that this process had and what it gave the disk to write. */
+/**
+ * One JSON object for the calling row, with the most memory that this process had, the bytes that it wrote, and what the
+ * filesystem made of them: whole blocks, and those of folders and inodes.
+ */
 export function print(result: Record<string, unknown>): void {
-  const written = /^write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1];
-  const rss_mb = Math.round(process.resourceUsage().maxRSS / 1024);
-  const written_mb = Math.round(Number(written) / 1e4) / 100;
-  process.stdout.write(JSON.stringify({ ...result, rss_mb, written_mb }));
+  const io = readFileSync('/proc/self/io', 'utf8');
+  const megabytes = (counter: RegExp): number => Math.round(Number(counter.exec(io)?.[1]) / 1e4) / 100;
+  process.stdout.write(
+    JSON.stringify({
+      ...result,
+      rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
+      written_mb: megabytes(/^wchar: (\d+)$/m),
+      blocks_mb: megabytes(/^write_bytes: (\d+)$/m),
+    }),
+  );
 }

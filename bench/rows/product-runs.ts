@@ -5,7 +5,15 @@ import { timedProduct, type Timed } from '../timed.ts';
 
 /** What a backup of the product in a process of its own tells. */
 export interface BackupRun extends Timed {
-  result: { id: string; files: number; newBytes: number; rss_mb: number; written_mb: number; nodetool_s: number };
+  result: {
+    id: string;
+    files: number;
+    newBytes: number;
+    rss_mb: number;
+    written_mb: number;
+    blocks_mb: number;
+    nodetool_s: number;
+  };
 }
 
 /** What is backed up. */
@@ -35,10 +43,10 @@ export function backUp(to: BenchRepository, source: Source, compression?: Compre
   return timedProduct('backup', { access: to.access, compression, ...source }, { XDG_CACHE_HOME: to.hints });
 }
 
-/** Peak memory and bytes written of the runs, the largest. */
-export function footprint(runs: readonly BackupRun[]): { rss_mb: number; written_mb: number } {
-  return {
-    rss_mb: Math.max(...runs.map((r) => r.result.rss_mb)),
-    written_mb: Math.max(...runs.map((r) => r.result.written_mb)),
-  };
+/** Peak memory, bytes written, and blocks that changed on the disk by that, of the runs, the largest. */
+export function footprint(
+  runs: readonly BackupRun[],
+): Pick<BackupRun['result'], 'rss_mb' | 'written_mb' | 'blocks_mb'> {
+  const most = (key: 'rss_mb' | 'written_mb' | 'blocks_mb'): number => Math.max(...runs.map((r) => r.result[key]));
+  return { rss_mb: most('rss_mb'), written_mb: most('written_mb'), blocks_mb: most('blocks_mb') };
 }

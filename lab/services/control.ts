@@ -83,12 +83,14 @@ async function launch(root: string, spec: ServiceSpec): Promise<ProcessIdentity>
 }
 
 async function failedToStart(spec: ServiceSpec, how: string): Promise<SkepError> {
-  const tail = await readFile(spec.log, 'utf8').then(
-    (text) => text.trimEnd().split('\n').slice(-15).join('\n'),
-    () => '',
-  );
-  return new SkepError('command-failed', `${spec.name} ${how}: ${tail}`, {
+  return new SkepError('command-failed', `${spec.name} ${how}: ${await logEnd(spec)}`, {
     hint: `Read ${spec.log}.`,
     context: { service: spec.name, log: spec.log },
   });
+}
+
+/** The last lines of a service's log; empty when it has none. */
+export async function logEnd({ log }: Pick<ServiceSpec, 'log'>): Promise<string> {
+  const text = await readFile(log, 'utf8').catch(() => '');
+  return text.trimEnd().split('\n').slice(-15).join('\n');
 }

@@ -1,5 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import { killService, runningProcess, type ServiceState, serviceState, startService, stopService } from './control.ts';
+import {
+  killService,
+  logEnd,
+  runningProcess,
+  type ServiceState,
+  serviceState,
+  startService,
+  stopService,
+} from './control.ts';
+import { readSpec } from './spec.ts';
 
 /** One service of a lab, as tests break and mend it. */
 export class LabService {
@@ -28,6 +37,11 @@ export class LabService {
 
   async state(): Promise<ServiceState> {
     return serviceState(this.#root, this.name);
+  }
+
+  /** The last lines of its log. */
+  async logEnd(): Promise<string> {
+    return logEnd(await readSpec(this.#root, this.name));
   }
 
   async pid(): Promise<number | undefined> {

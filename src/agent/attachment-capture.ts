@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AttachmentWatch, STORED } from '../drivers/files/attachment-watch.ts';
 import { PathTable } from '../drivers/files/path-table.ts';
-import { promisedHash } from '../drivers/files/walk.ts';
+import { attachmentPath, promisedHash } from '../drivers/files/walk.ts';
 import { SkepError, toSkepError } from '../errors.ts';
 import type { Captured, ListingRef, Progress } from '../protocol/methods.ts';
 import { compareBytewise, contentHash, type FileEntry, fileEntry, type ListingChange } from '../repository/index.ts';
@@ -121,8 +121,8 @@ export class AttachmentCapture {
         this.#stopping.signal.throwIfAborted();
         for (const { entry, stored } of group) {
           const id = this.#paths.idOf(entry.path);
-          this.#paths.set(id, LISTED);
-          if (stored && contentHash(entry) === promisedHash(entry.path)) this.#paths.set(id, STORED);
+          const isWhole = entry.path === attachmentPath(contentHash(entry));
+          this.#paths.set(id, stored && isWhole ? LISTED | STORED : LISTED);
         }
       }
     } catch (e) {

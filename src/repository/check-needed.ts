@@ -3,8 +3,8 @@ import { throwIfCancelled } from './content/cancel.ts';
 import type { Backend } from './backend/backend.ts';
 import { noteDamage } from './damage/notes.ts';
 import type { Manifest } from './format/manifest.ts';
-import { KeyPresence } from './key-presence.ts';
-import { neededKeys, type NeededKey } from './needed-keys.ts';
+import { neededEntry, neededGroups, type NeededKey, neededPiece } from './needed-keys.ts';
+import { ObjectPresence } from './object-presence.ts';
 import { isContentKey } from './prune/key-set.ts';
 import { lockKeys } from './retention/lock.ts';
 import type { Vault } from './sealing/keyring.ts';
@@ -26,7 +26,7 @@ export async function checkNeeded(
 ): Promise<void> {
   const lockMs = backend.retention === undefined ? undefined : options.lockMs;
   const files = manifest.parts.reduce((sum, part) => sum + part.files, 0);
-  const presence = files > MANY && lockMs === undefined ? new KeyPresence(backend) : undefined;
+  const presence = files > MANY && lockMs === undefined ? new ObjectPresence(backend) : undefined;
   let batch: NeededKey[] = [];
   const checkBatch = async () => {
     throwIfCancelled(options.signal);
@@ -40,15 +40,19 @@ export async function checkNeeded(
     if (backend.retention !== undefined && lockMs !== undefined) await lockKeys(backend.retention, keys, lockMs);
     batch = [];
   };
-  for await (const needed of neededKeys({ backend, keyring }, manifest)) {
-    if (presence !== undefined && needed.key.startsWith('objects/')) {
-      const looked = presence.look(needed.key);
-      const found = typeof looked === 'object' ? await looked : looked;
-      const isSampled = needed.name[1] === manifest.id.at(-1);
-      // A listing may be older than what it lacks: the key itself is asked for.
-      if ((found === 'there' && !isSampled) || found === needed.stored?.size) continue;
+  for await (const { pieces, entries } of neededGroups({ backend, keyring }, manifest)) {
+    for (const name of pieces) batch.push(neededPiece(name));
+    for (const entry of entries) {
+      if (presence !== undefined && entry.kind === 'object') {
+        const looked = presence.look(entry);
+        const found = typeof looked === 'object' ? await looked : looked;
+        const isSampled = entry.name[1] === manifest.id.at(-1);
+        // A listing may be older than what it lacks: the key itself is asked for.
+        if ((found === 'there' && !isSampled) || found === entry.storedSize) continue;
+      }
+      batch.push(neededEntry(entry));
     }
-    if (batch.push(needed) === BATCH) await checkBatch();
+    if (batch.length >= BATCH) await checkBatch();
   }
   await checkBatch();
 }

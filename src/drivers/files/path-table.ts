@@ -2,7 +2,9 @@ const FOLDER = 'attachment/';
 const PATH_LENGTH = FOLDER.length + 64;
 /** A SHA-256 is eight numbers of 32 bits. */
 const WORDS = 8;
-const ROWS_PER_CHUNK = 8192;
+/** A power of two. */
+const CHUNK_BITS = 13;
+const ROWS_PER_CHUNK = 1 << CHUNK_BITS;
 const HEX = '0123456789abcdef';
 
 /** Value of a hexadecimal digit by its character code, 255 for any other character. */
@@ -135,6 +137,6 @@ export class PathTable {
   }
 
   #row(row: number): { chunk: Int32Array; at: number } {
-    return { chunk: this.#chunks[Math.floor(row / ROWS_PER_CHUNK)] as Int32Array, at: (row % ROWS_PER_CHUNK) * WORDS };
+    return { chunk: this.#chunks[row >>> CHUNK_BITS] as Int32Array, at: (row & (ROWS_PER_CHUNK - 1)) * WORDS };
   }
 }

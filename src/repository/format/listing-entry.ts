@@ -82,23 +82,20 @@ export function decodeListingEntry(line: unknown): ListingEntry | undefined {
   const { p: path, t } = line;
   if (typeof path !== 'string' || !isSafePath(path)) return undefined;
   if (t !== undefined && !Number.isFinite(t)) return undefined;
-  const mtime = optional('mtimeMs', t as number | undefined);
-  if (!('l' in line)) return decodeFile(line, path, mtime);
+  if (!('l' in line)) return decodeFile(line, path, t as number | undefined);
   const { l: linkTo } = line;
   if (typeof linkTo !== 'string' || linkTo === '' || !hasOnly(line, LINK_MEMBERS)) return undefined;
-  return { path, linkTo, ...mtime };
+  return t === undefined ? { path, linkTo } : { path, linkTo, mtimeMs: t as number };
 }
 
-function decodeFile(
-  line: Record<string, unknown>,
-  path: string,
-  mtime: Pick<FileEntry, 'mtimeMs'>,
-): FileEntry | undefined {
+function decodeFile(line: Record<string, unknown>, path: string, mtimeMs: number | undefined): FileEntry | undefined {
   const { s: size, o: object, m: mode, h: sha256, e: encoding, z: stored } = line;
   if (!isCount(size) || !isName(object) || !hasOnly(line, FILE_MEMBERS)) return undefined;
   if (mode !== undefined && !(isCount(mode) && mode <= 0o7777)) return undefined;
   if (sha256 !== undefined && !isName(sha256)) return undefined;
-  const entry: FileEntry = { path, size, object, ...mtime, ...optional('mode', mode) };
+  const entry: FileEntry = { path, size, object };
+  if (mtimeMs !== undefined) entry.mtimeMs = mtimeMs;
+  if (mode !== undefined) entry.mode = mode;
   if (sha256 !== undefined) entry.sha256 = sha256;
   if (encoding === undefined && stored === undefined) return entry;
   if (!ENCODINGS.has(encoding) || !Array.isArray(stored) || stored.length !== 2) return undefined;
@@ -118,8 +115,4 @@ function toLine(entry: ListingEntry): Record<string, unknown> {
   if (entry.linkTo !== undefined) return { p: entry.path, l: entry.linkTo, t: entry.mtimeMs };
   const { path: p, size: s, object: o, mtimeMs: t, mode: m, sha256: h, stored } = entry;
   return { p, s, o, t, m, h, ...(stored === undefined ? {} : { e: stored.encoding, z: [stored.size, stored.sha256] }) };
-}
-
-function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V });
 }

@@ -42,12 +42,22 @@ export function isSealed(encoding: Encoding): boolean {
 }
 
 export function objectKey(name: string, encoding: Encoding): string {
-  return `objects/${name.slice(0, 2)}/${name}${SUFFIXES[encoding]}`;
+  return `${folderOfObjects(name)}${fileNameOf(name, encoding)}`;
+}
+
+/** Prefix of the keys of the objects whose names begin like this one. */
+export function folderOfObjects(name: string): string {
+  return `objects/${name.slice(0, 2)}/`;
+}
+
+/** What follows the folder in the key of an object or a piece. */
+export function fileNameOf(name: string, encoding: Encoding): string {
+  return encoding === 'raw' ? name : `${name}${SUFFIXES[encoding]}`;
 }
 
 /** Pieces of trees are always compressed; those of listings are sealed in a sealed repository. */
 export function pieceKey(name: string, encoding: 'zstd' | 'zstd+age'): string {
-  return `listings/${name.slice(0, 2)}/${name}${SUFFIXES[encoding]}`;
+  return `listings/${name.slice(0, 2)}/${fileNameOf(name, encoding)}`;
 }
 
 export function manifestKey(id: string): string {

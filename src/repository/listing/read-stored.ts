@@ -1,13 +1,13 @@
 import { notedDamage } from '../damage/notes.ts';
 import { decodeListingEntry, type FileEntry } from '../format/listing-entry.ts';
 import { inventoryEntryOf, inventoryKey } from '../format/inventory-entry.ts';
-import { KeyPresence } from '../key-presence.ts';
+import { ObjectPresence } from '../object-presence.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import { damagedPiece, readLeaves } from './tree-reader.ts';
 
 /** See `Repository.readStored`. */
 export async function* readStored(vault: Vault, root: string): AsyncGenerator<{ entry: FileEntry; stored: boolean }[]> {
-  const presence = new KeyPresence(vault.backend);
+  const presence = new ObjectPresence(vault.backend);
   const damaged = await notedDamage(vault.backend);
   for await (const leaf of readLeaves(vault, 'listing', root)) {
     const group: { entry: FileEntry; stored: boolean }[] = [];
@@ -16,11 +16,11 @@ export async function* readStored(vault: Vault, root: string): AsyncGenerator<{ 
       if (entry === undefined) throw damagedPiece(leaf.name, 'an entry cannot be read');
       if (entry.linkTo !== undefined) continue;
       const needed = inventoryEntryOf(entry);
-      const key = inventoryKey(needed);
-      const found = presence.look(key);
-      const size = typeof found === 'string' ? found : await found;
-      const isThere = size === 'there' || size === needed.storedSize;
-      group.push({ entry, stored: isThere && !damaged.has(key) });
+      const looked = presence.look(needed);
+      const found = typeof looked === 'object' ? await looked : looked;
+      const isThere = found === 'there' || found === needed.storedSize;
+      const isDamaged = damaged.size > 0 && damaged.has(inventoryKey(needed));
+      group.push({ entry, stored: isThere && !isDamaged });
     }
     yield group;
   }

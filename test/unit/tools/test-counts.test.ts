@@ -26,3 +26,20 @@ it.each([
   expect(counts.complaints).toHaveLength(1);
   expect(summaryLine(counts)).toContain(' 1 failed');
 });
+
+it('tells at the end which tests have failed, and of what', () => {
+  const failed = {
+    ...(JSON.parse(report(1, 1)) as object),
+    testResults: [
+      {
+        message: '',
+        assertionResults: [
+          { fullName: 'a cluster comes back', status: 'failed', failureMessages: ['Error: no answer\n    at here'] },
+          { fullName: 'a cluster goes', status: 'passed', failureMessages: [] },
+        ],
+      },
+    ],
+  };
+  const sum = addCounts([countResults('lab', '1', JSON.stringify(failed))]);
+  expect(sum.failures).toEqual(['FAILED lab > a cluster comes back\n  Error: no answer\n      at here']);
+});
