@@ -41,7 +41,6 @@ export async function judge(
     may: done ? [] : [...died, ...removes],
   });
   place.age();
-  await endDeadSweeps(place, repo);
   await op.run(repo, folder, 1);
   // What is damaged cannot be pruned.
   if (complaints.length > 0) return complaints;
@@ -60,16 +59,6 @@ async function damages(repo: Repository): Promise<string[]> {
       .filter(({ kind }) => kind !== 'manifest-copy-missing')
       .map(({ kind, key, message }) => `verify: ${kind} ${key}: ${message}`)
   );
-}
-
-/**
- * Without bins nobody can tell a dead sweep from a paused one: a person ends it, as the error of who finds it says (and only
- * after a minute, which is spared here).
- */
-async function endDeadSweeps(place: Place, repo: Repository): Promise<void> {
-  if (place.backend().bins !== undefined) return;
-  const dead = (await repo.leases()).filter(({ kind }) => kind === 'delete').map(({ id }) => id);
-  await repo.unlock(dead, { by: 'tests', force: true });
 }
 
 interface Expected {
