@@ -4,6 +4,7 @@ import { SkepError } from '../errors.ts';
 import type { RepositoryAccess } from './access.ts';
 import type { Backend } from './backend/backend.ts';
 import { PathBackend } from './backend/path/path-backend.ts';
+import { honourSharedFolder } from './backend/path/shared-folder.ts';
 import { probeBackend } from './backend/probe.ts';
 import { isS3Location } from './backend/s3/s3-location.ts';
 import { initOnBackend, openOnBackend } from './repository.ts';
@@ -84,5 +85,6 @@ async function openBackend(access: RepositoryAccess | string): Promise<Backend> 
     return new S3Backend(location, s3);
   }
   if (!isAbsolute(location)) throw new SkepError('config-invalid', `repository ${location} is not an absolute path`);
+  honourSharedFolder(location);
   return new PathBackend(normalize(location));
 }

@@ -1,10 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import { throwIfCancelled } from '../../content/cancel.ts';
 import { binClosed, type Bins, type EmptyOptions } from '../bins.ts';
 import { errnoCode, repositoryFsError } from './fs-error.ts';
-import { linkCreateOnly } from './link.ts';
 import { forEachInSlices } from './slices.ts';
+import { linkOrCopy } from './shared-folder.ts';
 import { syncFilesystem } from './sync.ts';
 
 /**
@@ -88,7 +89,7 @@ export class PathBins implements Bins {
     try {
       fs.mkdirSync(dirname(to), { recursive: true });
       // Where the key was written anew meanwhile, that content stays.
-      linkCreateOnly(from, to);
+      linkOrCopy(from, to, join(this.#root, 'incoming', 'put', randomBytes(8).toString('hex')));
       fs.unlinkSync(from);
     } catch (error) {
       // Another one puts back too, or the sweep had just deleted it.
