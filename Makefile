@@ -4,7 +4,7 @@ N ?= 20
 ARGS ?=
 FAULTS ?=
 
-.PHONY: setup demo test soak lint bench dist
+.PHONY: setup demo demo-hosts test soak lint bench dist
 
 # npm writes this file last; a tree that is there is only brought up to date
 node_modules/.package-lock.json: package.json package-lock.json
@@ -18,6 +18,10 @@ setup: node_modules/.package-lock.json
 # hot backup under load, total loss, restore, proof
 demo: setup
 	$(NODE) lab/demo.ts $(ARGS)
+
+# the same with the single executable on three hosts, each in its own network namespace; as root
+demo-hosts: setup
+	$(NODE) lab/demo-hosts.ts $(ARGS)
 
 # make test ARGS="unit contract" runs only those projects
 test: setup

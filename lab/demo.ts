@@ -22,6 +22,8 @@ const { values } = parseArgs({
     cassandra: { type: 'string', default: '4.1.10' },
     elasticsearch: { type: 'string', default: '8.19.0' },
     keep: { type: 'boolean', default: false },
+    /** skep's executable: each node is then a host of its own. Only in namespaces of its own, see demo-hosts.ts. */
+    hosts: { type: 'string' },
   },
 });
 
@@ -36,6 +38,7 @@ async function main(): Promise<number> {
     shift: Number(values.shift),
     cassandra: values.cassandra as '4.1.10',
     elasticsearch: values.elasticsearch as '8.19.0',
+    ...(values.hosts === undefined ? {} : { hosts: { executable: values.hosts } }),
     onProgress: (line) => say(`    ${line.trim()}`),
     ...(values.keep ? {} : { owner: process.pid }),
   });

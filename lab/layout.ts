@@ -23,6 +23,14 @@ export interface LabPlace {
   root?: string | undefined;
   /** 0–99: moves addresses to 127.0.<10+shift>.1–3 and ports by 10 × shift, so that several labs can run. */
   shift?: number | undefined;
+  /** Each node is a host with an address on a network of its own; `shift` then moves nothing. */
+  hosts?: LabHosts | undefined;
+}
+
+/** What a lab with hosts is given. */
+export interface LabHosts {
+  /** skep's single executable, readable for every user: it is the controller, and is copied to the hosts. */
+  executable: string;
 }
 
 export interface NodeLayout {
@@ -45,6 +53,8 @@ export interface LabLayout {
   secrets: string;
   certificates: string;
   ssh: string;
+  /** Accounts and sudoers of hosts. */
+  hosts: string;
   /** One file for each running process. */
   run: string;
   /** Specifications of the services, read by the control scripts. */
@@ -77,7 +87,7 @@ export function layoutOf(place: LabPlace, env: NodeJS.ProcessEnv = process.env):
       name: `n${index}`,
       index,
       root: path.join(root, `n${index}`),
-      address: `127.0.${10 + shift}.${index}`,
+      address: place.hosts === undefined ? `127.0.${10 + shift}.${index}` : `10.64.0.${index}`,
       rack: `rack${index}`,
       // JMX listens on 127.0.0.1 itself, so each node needs a port of its own
       jmxPort: moved(7198) + index,
@@ -93,6 +103,7 @@ export function layoutOf(place: LabPlace, env: NodeJS.ProcessEnv = process.env):
     secrets: path.join(root, 'secrets'),
     certificates: path.join(root, 'certificates'),
     ssh: path.join(root, 'ssh'),
+    hosts: path.join(root, 'hosts'),
     run: path.join(root, 'run'),
     services: path.join(root, 'services'),
     staging: path.join(root, 'shared', 'es-staging'),

@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import type { ElasticsearchVersion } from '../ground/elasticsearch-home.ts';
+import { become, type Hosts } from '../hosts/hosts.ts';
 import { type CassandraVersion, JANUSGRAPH_VERSION, type LabLayout, type NodeLayout } from '../layout.ts';
 import { cassandraFolders } from '../nodes/cassandra-config.ts';
 import { elasticsearchFolders, elasticsearchUrl, isSecured } from '../nodes/elasticsearch-config.ts';
@@ -21,9 +22,13 @@ export function describeLab(
   versions: { cassandra: CassandraVersion; elasticsearch: ElasticsearchVersion },
   secrets: Secrets,
   caFile: string,
+  hosts?: { hosts: Hosts; executable: string },
 ): LabRecord {
   const secured = isSecured(versions.elasticsearch);
-  const nodes = layout.nodes.map((node) => describeNode(layout, node, versions.elasticsearch));
+  const nodes = layout.nodes.map((node) => ({
+    ...describeNode(layout, node, versions.elasticsearch),
+    ...(hosts === undefined ? {} : { enter: hosts.hosts.enterAs(node.name, 'cassandra') }),
+  }));
   const first = layout.nodes[0] as NodeLayout;
   return {
     format: 1,
@@ -61,7 +66,7 @@ export function describeLab(
     },
     files: { location: layout.files, attachments: path.join(layout.files, 'attachment') },
     ssh: {
-      user: userInfo().username,
+      user: hosts === undefined ? userInfo().username : 'operator',
       config: path.join(layout.ssh, 'ssh_config'),
       key: path.join(layout.ssh, 'client_key'),
       knownHosts: path.join(layout.ssh, 'known_hosts'),
@@ -69,6 +74,7 @@ export function describeLab(
     repository: path.join(layout.root, 'repository'),
     ledger: path.join(layout.root, 'ledger'),
     config: layout.config,
+    ...(hosts === undefined ? {} : { skep: [...become('operator'), hosts.executable] }),
   };
 }
 

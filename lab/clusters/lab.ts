@@ -27,7 +27,15 @@ export class LabNode {
   /** Runs nodetool on this node as an operator would; gives its stdout. */
   async nodetool(...args: string[]): Promise<string> {
     const { user, passwordFile } = this.#lab.jmx;
-    return runTool([this.record.cassandra.nodetool, '-u', user, '-pwf', passwordFile, ...args]);
+    return runTool([
+      ...(this.record.enter ?? []),
+      this.record.cassandra.nodetool,
+      '-u',
+      user,
+      '-pwf',
+      passwordFile,
+      ...args,
+    ]);
   }
 }
 

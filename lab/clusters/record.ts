@@ -32,6 +32,8 @@ const node = z.object({
     control: z.string(),
   }),
   ssh: z.object({ host: z.string(), port: z.number() }),
+  /** What stands in front of a command so that it runs on this node as Cassandra's user; absent on this machine. */
+  enter: z.array(z.string()).optional(),
 });
 
 /** lab.json: every endpoint of a lab that is up. Passwords only as files. */
@@ -75,6 +77,8 @@ export const labRecord = z.object({
   /** Where `lab load` keeps its ledger. */
   ledger: z.string(),
   config: z.string(),
+  /** How the operator runs skep; absent where it is run from its source. */
+  skep: z.array(z.string()).optional(),
 });
 
 export type LabRecord = z.output<typeof labRecord>;

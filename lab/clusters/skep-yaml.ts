@@ -12,6 +12,7 @@ export function skepYaml(lab: LabRecord): string {
     logs: [onNode(...log)],
   });
   const { elasticsearch } = lab;
+  const executable = lab.skep?.at(-1);
   const cluster = {
     repository: lab.repository,
     // below the lab's folder, so that neither a journal nor a report outlives the lab
@@ -22,7 +23,10 @@ export function skepYaml(lab: LabRecord): string {
       elasticsearch: true,
       thehive: node.name === lab.thehive.node,
     })),
-    ssh: { config_file: lab.ssh.config },
+    ssh: { config_file: lab.ssh.config, ...(executable === undefined ? {} : { user: lab.ssh.user }) },
+    ...(executable === undefined
+      ? {}
+      : { agent: { executable, folder: `/home/${lab.ssh.user}/agents`, become: 'sudo' } }),
     cassandra: {
       keyspace: lab.thehive.keyspace,
       datacenter: lab.cql.datacenter,

@@ -4,6 +4,9 @@ import { exclusive } from '../ground/exclusive.ts';
 import type { ElasticsearchVersion } from '../ground/elasticsearch-home.ts';
 import { requireTools } from '../ground/tools.ts';
 import { type CassandraVersion, type LabPlace, layoutOf } from '../layout.ts';
+import { giveToAccounts } from '../hosts/give.ts';
+import { Hosts } from '../hosts/hosts.ts';
+import { writeSudoers } from '../hosts/sudoers.ts';
 import { makeCertificates } from './certificates.ts';
 import { describeLab } from './describe.ts';
 import { requireFreeAddresses } from './free-addresses.ts';
@@ -54,8 +57,10 @@ async function prepare(options: LabOptions): Promise<Lab> {
   await claimFolder(layout.root, labId);
   try {
     if (options.owner !== undefined) await startWatchdog(layout.root, options.owner);
+    say(options.hosts === undefined ? 'nodes: on this machine' : 'nodes: each in its own network namespace');
+    const hosts = options.hosts && { hosts: await Hosts.up(layout, labId), ...options.hosts };
     const ground = { layout, labId, versions, cassandraYaml: options.cassandraYaml ?? {}, tools, jars };
-    return await boot(ground, say, signal);
+    return await boot(ground, hosts, say, signal);
   } catch (e) {
     // the logs of a lab that failed to boot go with it: the error carries the last lines
     await removeLab(layout.root);
@@ -64,7 +69,8 @@ async function prepare(options: LabOptions): Promise<Lab> {
 }
 
 async function boot(
-  ground: Omit<Parts, 'secrets' | 'certificates'>,
+  ground: Omit<Parts, 'secrets' | 'certificates' | 'hosts'>,
+  hosts: { hosts: Hosts; executable: string } | undefined,
   say: (line: string) => void,
   signal?: AbortSignal,
 ): Promise<Lab> {
@@ -72,12 +78,16 @@ async function boot(
   const [secrets, certificates] = await Promise.all([
     makeSecrets(layout),
     makeCertificates(layout, tools),
-    makeSsh(layout, labId, tools),
+    makeSsh(layout, labId, tools, hosts && 'operator'),
   ]);
-  await writeNodes({ ...ground, secrets, certificates });
-  const record = describeLab(layout, labId, versions, secrets, certificates.caFile);
+  await writeNodes({ ...ground, secrets, certificates, hosts: hosts?.hosts });
+  const record = describeLab(layout, labId, versions, secrets, certificates.caFile, hosts);
   await mkdir(record.repository, { recursive: true });
   await writeFile(record.config, skepYaml(record));
+  if (hosts !== undefined) {
+    await writeSudoers(hosts.hosts, record);
+    await giveToAccounts(layout, record.repository);
+  }
 
   const lab = new Lab(record);
   await startAll(lab, secrets, say, signal);

@@ -5,6 +5,7 @@ import { ensureElasticsearch, type ElasticsearchVersion } from '../ground/elasti
 import { ensureJars } from '../ground/jars.ts';
 import type { Tool } from '../ground/tools.ts';
 import type { CassandraVersion, LabLayout, NodeLayout } from '../layout.ts';
+import type { Hosts } from '../hosts/hosts.ts';
 import * as cassandra from '../nodes/cassandra-config.ts';
 import * as elastic from '../nodes/elasticsearch-config.ts';
 import * as janus from '../nodes/janusgraph-config.ts';
@@ -24,6 +25,7 @@ export interface Parts {
   jars: Jars;
   secrets: Secrets;
   certificates: Certificates;
+  hosts?: Hosts | undefined;
 }
 
 /** Folders with the programs. */
@@ -131,7 +133,8 @@ async function service(
   script?: 'cassandra' | 'elasticsearch' | 'thehive',
 ): Promise<void> {
   const { root } = parts.layout;
-  await writeSpec(root, spec);
+  const enter = script === undefined ? parts.hosts?.enter(node.name) : parts.hosts?.enterAs(node.name, script);
+  await writeSpec(root, { ...spec, argv: [...(enter ?? []), ...spec.argv] });
   if (script === undefined) return;
   const entry = path.join(import.meta.dirname, '..', 'services', 'main.ts');
   await writeScript(

@@ -19,6 +19,8 @@ export const TOOL_PACKAGES = {
   python3: 'python3',
   pip3: 'python3-pip',
   age: 'age',
+  sudo: 'sudo',
+  ip: 'iproute2',
 } as const;
 
 export type Tool = keyof typeof TOOL_PACKAGES;

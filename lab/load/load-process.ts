@@ -29,11 +29,18 @@ type Asked = Command extends infer C ? (C extends Command ? Omit<C, 'id'> : neve
 
 /**
  * The same load in a process of its own, so that its memory and its work are not those of who watches. It ends by
- * `stop`, and by itself when this process goes away (its stdin closes). What it says on stderr goes to ours.
+ * `stop`, and by itself when this process goes away (its stdin closes). What it says on stderr goes to ours. As that
+ * `user`, by its number, when one is given: attachments belong to who has written them.
  */
-export async function startLoadProcess(options: LoadOptions): Promise<LoadHandle & { readonly pid: number }> {
+export async function startLoadProcess(
+  options: LoadOptions,
+  user?: number,
+): Promise<LoadHandle & { readonly pid: number }> {
   const main = fileURLToPath(new URL('./main.ts', import.meta.url));
-  const child = spawn(process.execPath, [main, '--control'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [main, '--control'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    ...(user === undefined ? {} : { uid: user, gid: user }),
+  });
   const exited = new Promise<void>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code, signal) =>

@@ -18,6 +18,8 @@ export interface SkepRun {
 export interface SkepRunOptions {
   config: string;
   state: string;
+  /** The argv of skep; from its source when absent. */
+  skep?: readonly [string, ...string[]];
   onEvent?: (e: SkepEvent) => void;
   signal?: AbortSignal;
   kill?: 'SIGTERM' | 'SIGKILL';
@@ -26,7 +28,8 @@ export interface SkepRunOptions {
 /** Runs the command line as an operator would, in a process of its own, and reads its events. */
 export async function runSkep(args: readonly string[], o: SkepRunOptions): Promise<SkepRun> {
   const started = performance.now();
-  const child = execa(process.execPath, [MAIN, ...args, '--config', o.config, '--json'], {
+  const [file, ...prefix] = o.skep ?? ([process.execPath, MAIN] as const);
+  const child = execa(file, [...prefix, ...args, '--config', o.config, '--json'], {
     stdin: 'ignore',
     stderr: 'ignore',
     buffer: false,

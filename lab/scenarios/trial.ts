@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SkepEvent } from '../../src/index.ts';
 import type { Lab } from '../clusters/lab.ts';
+import { ACCOUNTS } from '../hosts/accounts.ts';
 import { labEndpoints } from '../load/lab-endpoints.ts';
 import { ledgerFiles } from '../ledger/ledger-folder.ts';
 import type { LoadHandle } from '../load/load.ts';
@@ -65,12 +66,15 @@ export class Trial {
   /** Starts the writers; at full speed when `rate` is absent. */
   async startLoad(rate?: number): Promise<LoadHandle> {
     await mkdir(this.lab.record.ledger, { recursive: true });
-    this.#load = await startLoadProcess({
-      endpoints: await labEndpoints(this.lab.record),
-      ledgerDir: this.lab.record.ledger,
-      seed: this.#o.seed,
-      ...(rate === undefined ? {} : { rate }),
-    });
+    this.#load = await startLoadProcess(
+      {
+        endpoints: await labEndpoints(this.lab.record),
+        ledgerDir: this.lab.record.ledger,
+        seed: this.#o.seed,
+        ...(rate === undefined ? {} : { rate }),
+      },
+      this.lab.record.skep && ACCOUNTS.thehive,
+    );
     return this.#load;
   }
 
@@ -133,9 +137,11 @@ export class Trial {
 
   #skep() {
     const { say } = this.#o;
+    const { skep } = this.lab.record;
     return {
       config: this.config,
       state: this.state,
+      ...(skep ? { skep: skep as [string, ...string[]] } : {}),
       onEvent: (e: SkepEvent) => {
         if (e.type === 'stage-started' || e.type === 'warning') say(`    ${e.text}`);
       },

@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
@@ -97,4 +97,21 @@ test('has what its threads run with it', async () => {
   const to = path.join(folder, 'laid-out');
   await agent.call('restore.tree', { repository: reader, listing, prefix: '', to });
   expect((await readFile(path.join(to, 'large'))).equals(content)).toBe(true);
+});
+
+test('is what the npm package runs, which brings no sources and needs nothing else', async () => {
+  const packed = path.join(folder, 'packed');
+  await mkdir(path.join(packed, 'bin'), { recursive: true });
+  const home = path.join(import.meta.dirname, '../../..');
+  for (const file of ['package.json', 'bin/skep']) await copyFile(path.join(home, file), path.join(packed, file));
+  await cp(path.dirname(binary), path.join(packed, 'dist'), { recursive: true });
+  // `prepack` has built them for every machine where a package is made to be published.
+  await runTool(['npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', packed], { cwd: packed });
+  const installed = path.join(folder, 'installed');
+  await mkdir(installed);
+  const archive = path.join(packed, `skep-${VERSION}.tgz`);
+  await runTool(['npm', 'install', '--silent', '--offline', '--no-audit', '--no-fund', archive], { cwd: installed });
+  expect(await readdir(path.join(installed, 'node_modules'))).toEqual(['.bin', '.package-lock.json', 'skep']);
+  const { stdout } = await execa('npx', ['--offline', 'skep', '--version'], { cwd: installed });
+  expect(stdout).toBe(VERSION);
 });
