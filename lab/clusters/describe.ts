@@ -74,7 +74,7 @@ export function describeLab(
     repository: path.join(layout.root, 'repository'),
     ledger: path.join(layout.root, 'ledger'),
     config: layout.config,
-    ...(hosts === undefined ? {} : { skep: [...become('operator'), hosts.executable] }),
+    ...(hosts === undefined ? {} : { skep: [...become('operator'), 'env', 'HOME=/home/operator', hosts.executable] }),
   };
 }
 

@@ -86,7 +86,7 @@ async function boot(
   await writeFile(record.config, skepYaml(record));
   if (hosts !== undefined) {
     await writeSudoers(hosts.hosts, record);
-    await giveToAccounts(layout, record.repository);
+    await giveToAccounts(layout, { repository: record.repository, certificates });
   }
 
   const lab = new Lab(record);

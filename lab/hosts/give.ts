@@ -1,11 +1,15 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import type { Certificates } from '../clusters/certificates.ts';
 import { runTool } from '../ground/run-tool.ts';
 import type { LabLayout } from '../layout.ts';
 import { type Account, ACCOUNTS, SHARED_GROUP } from './accounts.ts';
 
 /** Gives what the lab has written to whom it belongs on a machine where every store has a user of its own. */
-export async function giveToAccounts(layout: LabLayout, repository: string): Promise<void> {
+export async function giveToAccounts(
+  layout: LabLayout,
+  { repository, certificates }: { repository: string; certificates: Certificates },
+): Promise<void> {
   const secret = (name: string): string => path.join(layout.secrets, name);
   const state = path.join(layout.root, 'skep-state');
   const ledger = path.join(layout.root, 'ledger');
@@ -21,7 +25,8 @@ export async function giveToAccounts(layout: LabLayout, repository: string): Pro
     await runTool(['chown', '--recursive', `${id}:${id}`, ...places]);
   }
   // names can be reached, contents cannot
-  await chmod(layout.secrets, 0o711);
+  for (const folder of [layout.secrets, layout.certificates]) await chmod(folder, 0o711);
+  for (const file of [certificates.caFile, certificates.trustStore]) await chmod(file, 0o644);
   for (const node of layout.nodes) await chmod(path.join(node.root, 'ssh'), 0o755);
   for (const node of layout.nodes) await chmod(path.join(node.root, 'ssh', 'authorized_keys'), 0o644);
   await runTool(['chown', `${ACCOUNTS.operator}:${SHARED_GROUP.gid}`, repository]);

@@ -12,6 +12,8 @@ export interface SkepRun {
   result: Record<string, unknown> | undefined;
   error: SerializedError | undefined;
   seconds: number;
+  /** What it said to people. */
+  stderr: string;
 }
 
 /** How a command is run. When `signal` is aborted it gets a SIGTERM, or a SIGKILL: then it can tell nothing more. */
@@ -31,8 +33,7 @@ export async function runSkep(args: readonly string[], o: SkepRunOptions): Promi
   const [file, ...prefix] = o.skep ?? ([process.execPath, MAIN] as const);
   const child = execa(file, [...prefix, ...args, '--config', o.config, '--json'], {
     stdin: 'ignore',
-    stderr: 'ignore',
-    buffer: false,
+    buffer: { stdout: false, stderr: true },
     reject: false,
     env: { SKEP_STATE: o.state },
     // One that was told to end gives back what it holds, and that takes the time that it takes.
@@ -47,7 +48,7 @@ export async function runSkep(args: readonly string[], o: SkepRunOptions): Promi
     if (event.type !== 'progress') events.push(event);
     o.onEvent?.(event);
   }
-  const { exitCode, signal } = await child;
+  const { exitCode, signal, stderr } = await child;
   const last = (type: SkepEvent['type']) => events.findLast((e) => e.type === type);
   const error = last('error');
   return {
@@ -56,6 +57,7 @@ export async function runSkep(args: readonly string[], o: SkepRunOptions): Promi
     result: last('result') as Record<string, unknown> | undefined,
     error: error?.type === 'error' ? error.error : undefined,
     seconds: (performance.now() - started) / 1000,
+    stderr,
   };
 }
 
@@ -66,7 +68,7 @@ export async function mustSkep(
 ): Promise<SkepRun & { result: Record<string, unknown> }> {
   const run = await runSkep(args, o);
   if (run.exitCode !== 0 || !run.result) {
-    const why = run.error ? `${run.error.message} [${run.error.code}]` : 'no error was told';
+    const why = run.error ? `${run.error.message} [${run.error.code}]` : run.stderr.slice(-500);
     throw new Error(`skep ${args.join(' ')} ended with ${run.exitCode}: ${why}`);
   }
   return { ...run, result: run.result };

@@ -40,7 +40,16 @@ function keep(): void {
       if (name.startsWith(FORM) && name !== FORM + hash) rmSync(path.join(folder, name), { force: true });
     }
   } catch {
-    rmSync(part, { force: true });
+    removeIfThere(part);
+  }
+}
+
+/** A home that belongs to somebody else, as after `sudo` without `-H`, cannot even be looked into. */
+function removeIfThere(name: string): void {
+  try {
+    rmSync(name, { force: true });
+  } catch {
+    // it was never written
   }
 }
 

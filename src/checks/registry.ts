@@ -17,6 +17,7 @@ import { schemaAgreement } from './schema-agreement.ts';
 import { services } from './services.ts';
 import { space } from './space.ts';
 import { streams } from './streams.ts';
+import { sudo } from './sudo.ts';
 import { versions } from './versions.ts';
 
 /** Every check, in the order in which they are told and in which a refused backup names its reason. */
@@ -24,6 +25,7 @@ export const CHECKS: readonly Check[] = [
   clocks,
   versions,
   services,
+  sudo,
   nodesUp,
   schemaAgreement,
   keyspace,

@@ -1,4 +1,4 @@
-import { cassandraNodes } from '../config/load.ts';
+import { cassandraNodes, forNode } from '../config/load.ts';
 import type { AgentConfig, ClusterConfig, NodeConfig } from '../config/schema.ts';
 import { SkepError } from '../errors.ts';
 
@@ -46,7 +46,8 @@ export function sudoersLines(
 ): string[] {
   const users = new Set(storesOn(node, cluster).map((store) => cluster.agent.users[store]));
   const services = (['cassandra', 'elasticsearch', 'thehive'] as const).filter((s) => node[s]);
-  const root = services.flatMap((s) => [cluster[s].service.stop, cluster[s].service.start]).map(sudoersCommand);
+  const commands = services.flatMap((s) => [cluster[s].service.stop, cluster[s].service.start]);
+  const root = commands.map((argv) => sudoersCommand(forNode(argv, node.name)));
   const line = (as: string, commands: readonly string[]) =>
     commands.length === 0 ? [] : [`${o.login} ALL=(${as}) NOPASSWD: ${commands.join(', ')}`];
   return [...[...users].flatMap((user) => line(user, o.agents)), ...line('root', root)];

@@ -4,6 +4,7 @@ import { nodesUp } from '../checks/nodes-up.ts';
 import { pointInTime } from '../checks/point-in-time.ts';
 import { refusalOf } from '../checks/preflight.ts';
 import { runChecks } from '../checks/run-checks.ts';
+import { sudo } from '../checks/sudo.ts';
 import { versions } from '../checks/versions.ts';
 import { cassandraNodes } from '../config/load.ts';
 import type { ClusterConfig } from '../config/schema.ts';
@@ -18,7 +19,7 @@ import { checkRoom } from './restore-room.ts';
 import type { RestoreWork } from './restore-work.ts';
 
 /** What a restore relies on of all that `skep check` looks at; with it go the accounts for JMX and Elasticsearch. */
-const RELIED_ON = [versions, nodesUp, pointInTime, elasticsearchRepository];
+const RELIED_ON = [versions, nodesUp, sudo, pointInTime, elasticsearchRepository];
 
 /**
  * Refuses a restore that would end half way: into a cluster that is not the backup's or is too old, with accounts that

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { forNode } from '../config/load.ts';
 import type { ClusterConfig, NodeConfig, ServiceConfig } from '../config/schema.ts';
 import { SkepError } from '../errors.ts';
-import { asRoot } from '../remote/become.ts';
+import { asRoot, sudoFailure } from '../remote/become.ts';
 import { agentOf, type Agents } from './connections.ts';
 
 export type ServiceName = 'cassandra' | 'elasticsearch' | 'thehive';
@@ -27,7 +27,7 @@ function commandsOf(cluster: ClusterConfig, service: ServiceName): ServiceConfig
   return cluster[service].service;
 }
 
-/** Starts a service on one node by the configured command. May be repeated. Error: `command-failed`. */
+/** Starts a service on one node by the configured command. May be repeated. Errors: `command-failed`, `sudo-refused`. */
 export function startService(c: Target, node: string, service: ServiceName, signal: AbortSignal): Promise<void> {
   return command(c, node, service, 'start', signal);
 }
@@ -67,6 +67,8 @@ async function command(
   const argv = asRoot(c.cluster.agent, forNode(commandsOf(c.cluster, service)[what], node));
   const r = await agentOf(c.agents, node).call('node.run', { argv, timeoutMs: START_TIMEOUT_MS }, { signal });
   if (r.exitCode === 0) return;
+  const refused = c.cluster.agent.become === 'sudo' ? sudoFailure(node, 'root', r.stderr) : undefined;
+  if (refused) throw refused;
   const last = `${r.stdout}\n${r.stderr}`.trim().split('\n').at(-1) ?? '';
   throw new SkepError('command-failed', `cannot ${what} ${service} on ${node}: ${last || `exit code ${r.exitCode}`}`, {
     hint: `Run \`${argv.join(' ')}\` on ${node} by hand to see why it fails.`,

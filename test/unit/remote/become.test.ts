@@ -88,6 +88,13 @@ describe('what sudo says', () => {
 });
 
 describe('the lines of sudoers', () => {
+  test('have the name of the node where a command of a service has it', async () => {
+    const { cluster } = withSudo();
+    cluster.thehive.service.stop = ['/opt/{node}/thehive', 'stop'];
+    const [n1] = await sudoers(cluster);
+    expect(n1?.lines.at(-1)).toContain('/opt/n1/thehive stop');
+  });
+
   test('let who logs in become the users of the stores for the agent, and start and stop services', async () => {
     const { cluster } = withSudo({ users: { files: 'cassandra' } });
     expect(await sudoers(cluster)).toEqual([
