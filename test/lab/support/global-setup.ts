@@ -19,7 +19,7 @@ export default function setup(project: TestProject): () => Promise<void> {
   project.provide('labsFolder', folder);
   project.provide('labsOwner', process.pid);
   return async () => {
-    for (const name of ['shared', 'own']) await removeLab(path.join(folder, name));
+    for (const name of ['shared', 'own', 'hosts']) await removeLab(path.join(folder, name));
     await rm(folder, { recursive: true, force: true });
   };
 }

@@ -21,12 +21,17 @@ export async function sharedLab(): Promise<Lab> {
 /** Memory that a second lab takes, in bytes, with a third to spare. */
 const LAB_BYTES = 6 * 2 ** 30;
 
+/** The shared lab goes down where the memory is too small for another one beside it. */
+export async function makeRoom(): Promise<void> {
+  if (process.availableMemory() < LAB_BYTES) await removeLab(path.join(inject('labsFolder'), 'shared'));
+}
+
 /**
  * Runs `task` with a lab of its own, of another kind than the shared one; it is down afterwards. The shared lab goes down
  * first where the memory is too small for both.
  */
 export async function withOwnLab<T>(options: LabOptions, task: (lab: Lab) => Promise<T>): Promise<T> {
-  if (process.availableMemory() < LAB_BYTES) await removeLab(path.join(inject('labsFolder'), 'shared'));
+  await makeRoom();
   const lab = await boot('own', options);
   try {
     return await task(lab);

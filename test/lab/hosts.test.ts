@@ -1,0 +1,56 @@
+// Three hosts: each node in a network namespace with its own address, sshd, users and sudoers. The operator is not root, skep
+// is the single executable.
+import path from 'node:path';
+import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { canRunInside, runInside } from '../../lab/hosts/run-inside.ts';
+import { makeRoom } from './support/labs.ts';
+
+const possible = await canRunInside();
+
+describe.runIf(possible)('three hosts and an operator who is not root', () => {
+  const seen = new Map<string, Record<string, unknown>>();
+
+  beforeAll(async () => {
+    await makeRoom();
+    const root = path.join(inject('labsFolder'), 'hosts');
+    const exitCode = await runInside('test/lab/support/hosts-story.ts', [root], {
+      onLine: (line) => {
+        process.stdout.write(`${line}\n`);
+        const { what, ...told } = JSON.parse(line) as { what: string };
+        seen.set(what, told);
+      },
+    });
+    expect(exitCode).toBe(0);
+  });
+
+  test('are backed up, and a check has nothing to say', () => {
+    expect(seen.get('nothing happens')).toMatchObject({ exitCode: 0 });
+    expect(seen.get('check')).toMatchObject({ exitCode: 0, findings: [], repository: 'operator:skep 2770' });
+  });
+
+  test('a cable that is out for five seconds does no harm', () => {
+    expect(seen.get('the cable of a node is out for five seconds')).toMatchObject({ exitCode: 0 });
+  });
+
+  test('a cable that stays out is a typed error, and nothing is left behind, also on the node that is alone', () => {
+    expect(seen.get('the cable of a node stays out')).toMatchObject({ agents: 0, left: [] });
+    expect(seen.get('the cable of a node stays out')?.['code']).toMatch(/node-unreachable|agent-failed|cql-failed/);
+  });
+
+  test.each([
+    ['sudo knows nothing of skep', { code: 'sudo-refused', exitCode: 12, left: [] }],
+    ['sudo starts no services', { code: 'sudo-refused', exitCode: 12, thehive: 'ready' }],
+    ['the key of a host is another one', { code: 'ssh-credentials', exitCode: 12, left: [] }],
+    ['ssh is refused', { code: 'node-unreachable', left: [] }],
+  ])('%s: refused before anything is changed', (what, expected) => {
+    expect(seen.get(what)).toMatchObject(expected);
+  });
+
+  test('all that was said to be backed up is good, and comes back', () => {
+    expect(seen.get('all is well again')).toMatchObject({ exitCode: 0, left: [] });
+    expect(seen.get('verify')).toMatchObject({ exitCode: 0 });
+    expect(seen.get('restore')).toMatchObject({ exitCode: 0 });
+    const zeros = { missing: 0, extra: 0, torn: 0, dangling: 0, index_missing: 0, index_ghosts: 0 };
+    expect(seen.get('proof')).toMatchObject(zeros);
+  });
+});

@@ -1,0 +1,137 @@
+// `hosts-story.ts ROOT EXECUTABLE`, run inside namespaces of its own: what happens to backups of three hosts when cables are
+// pulled, sudo refuses and ssh does not know a host. Prints a line of JSON for each case; the test reads them.
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { awaitGreen, withElasticsearch } from '../../../lab/clusters/elastic.ts';
+import { setLink } from '../../../lab/hosts/hosts.ts';
+import { labUp } from '../../../lab/index.ts';
+import { runTool } from '../../../lab/ground/run-tool.ts';
+import { runSkep, type SkepRun, type SkepRunOptions } from '../../../lab/scenarios/skep-process.ts';
+import { STEADY_RATE, Trial } from '../../../lab/scenarios/trial.ts';
+import { openRepository } from '../../../src/index.ts';
+import { leftovers } from './leftovers.ts';
+
+/** Until when an agent must have cleaned up and left whose controller is gone. */
+const GONE_MS = 30_000;
+
+const [root = '', executable = ''] = process.argv.slice(2);
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const lab = await labUp({ root, name: 'hosts', hosts: { executable }, owner: process.pid, onProgress: say });
+try {
+  await story();
+} finally {
+  await lab.down();
+}
+
+async function story(): Promise<void> {
+  const trial = new Trial(lab, { seed: 'hosts', say });
+  const skep: SkepRunOptions = {
+    config: lab.config,
+    state: trial.state,
+    skep: lab.record.skep as [string, ...string[]],
+  };
+  const backup = (onStage: (stage: string) => void = () => {}): Promise<SkepRun> =>
+    runSkep(['backup'], { ...skep, onEvent: (e) => e.type === 'stage-started' && onStage(e.stage) });
+  await trial.ensureRepository();
+  await trial.startLoad(STEADY_RATE);
+  await trial.awaitTransactions(30);
+
+  tell('nothing happens', await backup());
+  await tellCheck(await runSkep(['check'], skep));
+
+  let plugged: Promise<void> | undefined;
+  const short = await backup((stage) => {
+    if (stage === 'cassandra') plugged = pullFor('n2', 5_000);
+  });
+  await plugged;
+  tell('the cable of a node is out for five seconds', short);
+
+  let pulled: Promise<void> | undefined;
+  const cut = await backup((stage) => {
+    if (stage === 'cassandra') pulled = setLink('n2', 'down');
+  });
+  await pulled;
+  const since = Date.now();
+  await until(async () => (await agents()) === 0, GONE_MS);
+  const goneAfterMs = Date.now() - since;
+  await setLink('n2', 'up');
+  await healthy();
+  tell('the cable of a node stays out', cut, { goneAfterMs, agents: await agents(), left: await leftovers(lab) });
+
+  const sudoers = path.join(lab.root, 'hosts', 'sudoers-n3');
+  const lines = await readFile(sudoers, 'utf8');
+  await writeFile(sudoers, 'root ALL=(ALL:ALL) ALL\n');
+  tell('sudo knows nothing of skep', await backup(), { left: await leftovers(lab) });
+  // The users of the stores may be become, root may not.
+  await writeFile(sudoers, lines.replace(/^.*\(root\).*\n/m, ''));
+  const before = await openRepository(lab.record.repository).then((repository) => repository.list());
+  const [newest] = before;
+  tell('sudo starts no services', await runSkep(['restore', newest?.id ?? '', '--yes'], skep), {
+    thehive: await lab.janusgraph.state(),
+  });
+  await writeFile(sudoers, lines);
+
+  const { knownHosts } = lab.record.ssh;
+  const keys = await readFile(knownHosts, 'utf8');
+  await writeFile(knownHosts, keys.replace(/^n1 .*$/m, `n1 ${/^n2 (.*)$/m.exec(keys)?.[1]}`));
+  tell('the key of a host is another one', await backup(), { left: await leftovers(lab) });
+  await writeFile(knownHosts, keys);
+
+  await lab.node('n3').sshd.stop();
+  tell('ssh is refused', await backup(), { left: await leftovers(lab) });
+  await lab.node('n3').sshd.start();
+
+  const last = await backup();
+  tell('all is well again', last, { left: await leftovers(lab) });
+  await trial.stopLoad();
+  tell('verify', await runSkep(['verify', '--level', 'data'], skep));
+  await lab.destroy();
+  const { id = '', T = '' } = last.result as { id?: string; T?: string };
+  tell('restore', await runSkep(['restore', id, '--yes'], skep));
+  const { report } = await trial.prove(T);
+  print({ what: 'proof', ...report });
+}
+
+async function pullFor(node: string, ms: number): Promise<void> {
+  await setLink(node, 'down');
+  await delay(ms);
+  await setLink(node, 'up');
+}
+
+async function healthy(): Promise<void> {
+  const up = async (): Promise<boolean> =>
+    (await Promise.all(lab.nodes.map((n) => n.nodetool('status')))).every(
+      (status) => status.match(/^UN /gm)?.length === lab.nodes.length,
+    );
+  await until(up, 120_000);
+  await withElasticsearch(lab.record, (client) => awaitGreen(client, 120_000));
+}
+
+async function until(holds: () => Promise<boolean>, limitMs: number): Promise<void> {
+  for (const end = Date.now() + limitMs; Date.now() < end && !(await holds());) await delay(250);
+}
+
+/** How many agents run on the hosts. */
+async function agents(): Promise<number> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const commands = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+  return commands.filter((command) => /^\/home\/operator\/agents\/skep-\w+\0agent/.test(command)).length;
+}
+
+async function tellCheck(run: SkepRun): Promise<void> {
+  const findings = run.events.flatMap((e) =>
+    e.type === 'check' && e.verdict === 'fail' ? [`${e.id}: ${e.seen}`] : [],
+  );
+  const owners = await runTool(['stat', '--format', '%U:%G %a', lab.record.repository]);
+  print({ what: 'check', exitCode: run.exitCode, findings, repository: owners.trim() });
+}
+
+function tell(what: string, run: SkepRun, more: object = {}): void {
+  const { exitCode, seconds, error } = run;
+  print({ what, exitCode, seconds: Math.round(seconds), code: error?.code, message: error?.message, ...more });
+}
+
+function print(line: object): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
