@@ -7,6 +7,8 @@ import { commitlogFilter } from './rows/commitlog-filter.ts';
 import { fullVsCp, restoreVsCp, smallFilesVsCp } from './rows/files-vs-cp.ts';
 import { millionRerunVsFind } from './rows/million.ts';
 import { fullVsMedusa, rerunVsMedusa } from './rows/medusa.ts';
+import { orchestration100 } from './rows/orchestration.ts';
+import { p99Ratio } from './rows/p99.ts';
 import { fullVsRestic, rerunVsRestic } from './rows/restic.ts';
 import { s3VsRawPut } from './rows/s3.ts';
 import { sealedVsRaw } from './rows/sealed.ts';
@@ -23,6 +25,8 @@ const BENCHES: Record<string, (o: RowOptions) => AsyncGenerator<Row>> = {
   rerun_vs_medusa: rerunVsMedusa,
   sealed_vs_raw: sealedVsRaw,
   s3_vs_raw_put: s3VsRawPut,
+  p99_ratio: p99Ratio,
+  orchestration_100: orchestration100,
 };
 
 const { named, ...options } = parseOptions();
