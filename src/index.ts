@@ -27,6 +27,7 @@ export {
 export { backup, type BackupOptions, type BackupResult } from './run/backup.ts';
 export { check, type CheckOptions, type CheckReport, type Fix } from './run/check.ts';
 export { copy, type CopyResult } from './run/copy.ts';
+export { extract } from './run/extract.ts';
 export { init } from './run/init.ts';
 export { keys, type KeysReport, rotateKeys } from './run/keys.ts';
 export type { ReadKeys } from './run/access-to.ts';

@@ -32,7 +32,8 @@ export function makeSnapshot(folder: string, total: number): CassandraSource {
   };
   const sizes = [8, 16, 32, 64, 128, 256].map((mib) => mib << 20);
   for (let left = total, n = 0; left > 0; n++) {
-    const size = Math.min(left, sizes[n % sizes.length] as number);
+    // However little it is, every table has some of it.
+    const size = Math.min(left, sizes[n % sizes.length] as number, Math.ceil(total / TABLES.length));
     const table = source.tables[n % source.tables.length] as { id: string; name: string };
     makeSstable(join(folder, 'data', 'thehive', `${table.name}-${table.id}`, 'snapshots', 'bench'), n + 1, size);
     left -= size;

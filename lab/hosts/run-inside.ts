@@ -23,7 +23,7 @@ const OWN = ['--net', '--mount', '--propagation', 'private', '--'];
 
 /** Whether this process may make namespaces: it is root, and not in a container that forbids it. */
 export async function canRunInside(): Promise<boolean> {
-  return runTool(['unshare', ...OWN, 'ip', 'link', 'add', 'a', 'type', 'veth', 'peer', 'name', 'b']).then(
+  return runTool(['unshare', ...OWN, 'ip', 'link', 'add', 'one', 'type', 'veth', 'peer', 'name', 'other']).then(
     () => true,
     () => false,
   );

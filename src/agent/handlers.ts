@@ -3,6 +3,7 @@ import { type Method, type Parsed, params, type Progress, type Results } from '.
 import type { Handler } from '../protocol/peer.ts';
 import { attachmentHandlers } from './handlers/attachments.ts';
 import { cassandraHandlers } from './handlers/cassandra.ts';
+import { configHandlers } from './handlers/config.ts';
 import { filesHandlers } from './handlers/files.ts';
 import { lookHandlers } from './handlers/look.ts';
 import { nodeHandlers } from './handlers/node.ts';
@@ -26,6 +27,7 @@ export function handlers(session: Session): Record<string, Handler> {
     ...nodeHandlers,
     ...cassandraHandlers,
     ...filesHandlers,
+    ...configHandlers,
     ...attachmentHandlers,
     ...lookHandlers,
     ...restoreHandlers,

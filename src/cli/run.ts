@@ -4,6 +4,7 @@ import { SkepError, toSkepError, VERSION } from '../index.ts';
 import { registerBackup } from './commands/backup.ts';
 import { registerCheck } from './commands/check.ts';
 import { registerCopy } from './commands/copy.ts';
+import { registerExtract } from './commands/extract.ts';
 import { registerForget } from './commands/forget.ts';
 import { registerInit } from './commands/init.ts';
 import { registerKeys } from './commands/keys.ts';
@@ -76,6 +77,7 @@ Exit codes: 0 ok, 1 failure, 2 usage or config, 3 incomplete, 4 damage found, 5 
     registerVerify,
     registerCopy,
     registerRestore,
+    registerExtract,
     registerForget,
     registerPrune,
     registerUnlock,

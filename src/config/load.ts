@@ -97,6 +97,12 @@ function checkReferences(c: ClusterConfig, file: string): ClusterConfig {
       refuse(key, 'user and password go together');
     }
   }
+  if (c.config && !c.config.unsealed) {
+    const hint = 'Seal it (`repository.sealing`), or set `config.unsealed: true`.';
+    if (!c.repository.sealing) refuse('config', 'configurations hold secrets, and the repository is not sealed', hint);
+    const open = Object.entries(c.copies).find(([, copy]) => !copy.sealing);
+    if (open) refuse(`copies.${open[0]}`, 'configurations hold secrets, and this copy is not sealed', hint);
+  }
   const mode = c.index.reconcile;
   if (mode !== 'none' && !c.index[mode]) {
     const hint = `Add index.${mode} to the configuration, or set index.reconcile to none.`;

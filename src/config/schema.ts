@@ -148,6 +148,8 @@ const cluster = z.strictObject({
           cassandra: user.default('cassandra'),
           files: user.default('thehive'),
           elasticsearch: user.default('elasticsearch'),
+          /** Who may read the configurations of all servers; who logs in when absent. */
+          config: user.optional(),
         })
         .prefault({}),
     })
@@ -208,6 +210,18 @@ const cluster = z.strictObject({
     accept_damaged: z.array(z.string().min(1)).default([]),
   }),
   thehive: z.strictObject({ service: service('thehive') }).prefault({}),
+  /**
+   * Keeps the configurations of the servers of every node too (`/etc/cassandra`, `/etc/elasticsearch`, `/etc/thehive`, what
+   * systemd is told of them) and the versions of installed packages. Not kept when absent: they hold secrets.
+   */
+  config: z
+    .strictObject({
+      /** Further files and folders; `{node}` as above. Unlike the usual ones they must be there. */
+      paths: z.array(z.string().startsWith('/')).default([]),
+      /** Also into repositories that are not sealed: who can read those can then read the passwords. */
+      unsealed: z.boolean().default(false),
+    })
+    .optional(),
   index: z
     .strictObject({
       reconcile: z.enum(['janusgraph', 'thehive', 'none']).default('thehive'),

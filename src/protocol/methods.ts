@@ -91,6 +91,8 @@ export const params = {
     foreign: z.array(z.string()),
   }),
   'capture.tree': z.object({ target, folder: path }),
+  /** Stores configurations, each file under its absolute path, and the list of installed packages. */
+  'capture.config': z.object({ target, paths: z.array(z.object({ path, optional: z.boolean() })) }),
   /** `previous`: the listing of the same store in an older backup, a hint of what need not be read again. */
   'files.start': z.object({
     target,
@@ -248,6 +250,7 @@ export interface Results {
   'capture.cassandra': { files: number; bytes: number };
   'capture.segments': Captured & { evidence: SegmentEvidence };
   'capture.tree': Captured;
+  'capture.config': Captured;
   'files.start': { files: number };
   'files.finish': Captured & { pinned: number; mismatched: string[] };
   'files.stop': null;

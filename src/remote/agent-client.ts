@@ -2,7 +2,7 @@ import { isSea } from 'node:sea';
 import { forNode } from '../config/load.ts';
 import type { ClusterConfig, NodeConfig } from '../config/schema.ts';
 import { type AgentProcess, AgentWanted, startAgent } from './agent-process.ts';
-import { asUser, type Store, storesOn } from './become.ts';
+import { asUser, type Store, usersOn } from './become.ts';
 import { deliver, type Executables, findExecutables, startCommand } from './deliver.ts';
 import { transportTo } from './transport.ts';
 
@@ -32,8 +32,9 @@ export async function openAgent(node: NodeConfig, cluster: ClusterConfig, opts: 
   const login = await start();
   const { become, users } = cluster.agent;
   if (become === 'none') return { ...login, as: () => login };
-  const wanted = [...new Set(storesOn(node, cluster).map((store) => users[store]))];
-  const opened = await Promise.allSettled(wanted.map(async (user) => [user, await start(user)] as const));
+  const opened = await Promise.allSettled(
+    usersOn(node, cluster).map(async (user) => [user, await start(user)] as const),
+  );
   const agents = new Map(opened.flatMap((r) => (r.status === 'fulfilled' ? [r.value] : [])));
   const close = async () => {
     await Promise.all([login, ...agents.values()].map((a) => a.close()));
@@ -43,7 +44,7 @@ export async function openAgent(node: NodeConfig, cluster: ClusterConfig, opts: 
     await close();
     throw failed.reason;
   }
-  return { ...login, as: (store) => agents.get(users[store]) ?? login, close };
+  return { ...login, as: (store) => agents.get(users[store] ?? '') ?? login, close };
 }
 
 /** Starts agents on a node, as who logs in or as another user. */

@@ -3,7 +3,7 @@ import type { AgentConfig, ClusterConfig, NodeConfig } from '../config/schema.ts
 import { SkepError } from '../errors.ts';
 
 /** Whose files an agent works with. */
-export const STORES = ['cassandra', 'files', 'elasticsearch'] as const;
+export const STORES = ['cassandra', 'files', 'elasticsearch', 'config'] as const;
 export type Store = (typeof STORES)[number];
 
 /** The stores whose files skep touches on a node. */
@@ -12,8 +12,15 @@ export function storesOn(node: NodeConfig, cluster: ClusterConfig): Store[] {
     cassandra: cassandraNodes(cluster).some((n) => n.name === node.name),
     files: cluster.files.node === node.name,
     elasticsearch: cluster.elasticsearch.staging.node === node.name,
+    config: cluster.config !== undefined,
   };
   return STORES.filter((store) => there[store]);
+}
+
+/** The users, other than who logs in, that work with files on a node. */
+export function usersOn(node: NodeConfig, cluster: ClusterConfig): string[] {
+  const users = storesOn(node, cluster).map((store) => cluster.agent.users[store]);
+  return [...new Set(users.filter((user) => user !== undefined))];
 }
 
 /** What stands in front of a command so that it runs as that user; sudo never asks for a password. */
@@ -44,13 +51,12 @@ export function sudoersLines(
   cluster: ClusterConfig,
   o: { login: string; agents: readonly string[] },
 ): string[] {
-  const users = new Set(storesOn(node, cluster).map((store) => cluster.agent.users[store]));
   const services = (['cassandra', 'elasticsearch', 'thehive'] as const).filter((s) => node[s]);
   const commands = services.flatMap((s) => [cluster[s].service.stop, cluster[s].service.start]);
   const root = commands.map((argv) => sudoersCommand(forNode(argv, node.name)));
   const line = (as: string, commands: readonly string[]) =>
     commands.length === 0 ? [] : [`${o.login} ALL=(${as}) NOPASSWD: ${commands.join(', ')}`];
-  return [...[...users].flatMap((user) => line(user, o.agents)), ...line('root', root)];
+  return [...usersOn(node, cluster).flatMap((user) => line(user, o.agents)), ...line('root', root)];
 }
 
 /** A command as sudoers writes it: with its whole path, and what has a meaning there escaped. */

@@ -19,6 +19,7 @@ import { VERSION } from '../version.ts';
 import { checkAlone, keepOnly } from './capture-search.ts';
 import { Cleanup } from './cleanup.ts';
 import { type BackupWork, targetOf } from './backup-work.ts';
+import { configPaths } from './config-paths.ts';
 import { agentOf, connect, type Connections, disconnect, measureClocks } from './connections.ts';
 import { refuseDamaged } from './damaged-attachments.ts';
 import type { Details } from './details.ts';
@@ -152,6 +153,7 @@ async function capture(w: BackupWork): Promise<CapturedAll> {
   const filesTarget = targetOf(w, files.node, 'files');
   // A listing that is sealed to those who restore cannot be read here.
   const previous = w.repository.sealed ? undefined : await previousListing(w.repository, files.node, 'files');
+  const config = await captureConfig(w);
   w.cleanup.add('attachment pins', () => filesAgent.call('files.stop', { run: w.run }));
   await stage(emit, 'files', 'attachments, first pass', () =>
     filesAgent.call(
@@ -189,6 +191,7 @@ async function capture(w: BackupWork): Promise<CapturedAll> {
     ...[...cassandra].map(([node, r]) => part(node, 'cassandra', r)),
     part(c.cluster.elasticsearch.staging.node, 'elasticsearch', searchDone),
     part(files.node, 'files', filesDone),
+    ...[...config].map(([node, r]) => part(node, 'config', r)),
   ];
   const details: Details = {
     skep: VERSION,
@@ -207,6 +210,22 @@ async function capture(w: BackupWork): Promise<CapturedAll> {
     files: { pinned: filesDone.pinned, mismatched: filesDone.mismatched },
   };
   return { parts, details, attempts };
+}
+
+/** Before the cut: what cannot be read is told before anything is pinned. */
+async function captureConfig(w: BackupWork): Promise<Map<string, Captured>> {
+  const { c, emit, signal } = w;
+  const captured = new Map<string, Captured>();
+  if (c.cluster.config === undefined) return captured;
+  await stage(emit, 'config', 'configurations of the servers, versions of packages', async () => {
+    for (const node of c.cluster.nodes) {
+      const paths = configPaths(c.cluster, node);
+      const target = targetOf(w, node.name, 'config');
+      const r = await agentOf(c.agents, node.name, 'config').call('capture.config', { target, paths }, { signal });
+      captured.set(node.name, r);
+    }
+  });
+  return captured;
 }
 
 function part(node: string, store: string, r: Captured): ManifestPart {

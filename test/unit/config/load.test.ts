@@ -54,6 +54,15 @@ describe('a configuration', () => {
     ['a command transport without its prefix', 'nodes.0.via', (c) => (c.nodes[0].transport = 'command')],
     ['a prefix for ssh', 'nodes.0.via', (c) => (c.nodes[0].via = ['docker', 'exec', '-i', 'x'])],
     ['sudo without a folder for the agents', 'agent.folder', (c) => (c.agent = { become: 'sudo' })],
+    ['configurations into a repository that is not sealed', 'config', (c) => (c.config = {})],
+    [
+      'configurations into a copy that is not sealed',
+      'copies.away',
+      (c) => {
+        const sealing = { recipients: [`age1${'q'.repeat(58)}`], naming_key: { file: '/key' } };
+        Object.assign(c, { config: {}, repository: { location: '/b', sealing }, copies: { away: '/c' } });
+      },
+    ],
     ['a user that is none', 'clusters.prod.agent.users.files', (c) => (c.agent = { users: { files: 'a b' } })],
     ['an agent that is there and copied', 'agent.command', (c) => (c.agent = { command: ['x'], executable: '/x' })],
     ['a key that does not exist', 'clusters.prod.cassandra', (c) => (c.cassandra.keyspaces = 'x')],

@@ -1,0 +1,70 @@
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { walkFiles } from '../../drivers/files/walk.ts';
+import { SkepError } from '../../errors.ts';
+import { compareBytewise, type FileEntry, fileEntry } from '../../repository/index.ts';
+import type { MethodHandlers } from '../handlers.ts';
+import { runCommand } from '../run-command.ts';
+
+/** How the machine's packages are asked for: Debian's, else those of Red Hat. */
+const PACKAGE_LISTS = [
+  ['dpkg-query', '-W', '-f', '${Package}\t${Version}\t${Architecture}\n'],
+  ['rpm', '-qa', '--qf', '%{NAME}\t%{VERSION}-%{RELEASE}\t%{ARCH}\n'],
+];
+
+/** Where the list of packages is in the listing, beside absolute paths without their first slash. */
+const PACKAGES = 'packages.tsv';
+
+export const configHandlers = {
+  async 'capture.config'(p, { session, signal }) {
+    const found = (await Promise.all(p.paths.map(({ path, optional }) => filesAt(path, optional)))).flat();
+    const store = await session.openStore(p.target, { hints: false });
+    const entries: FileEntry[] = [];
+    for (const path of [...new Set(found)].sort()) {
+      signal.throwIfAborted();
+      const s = await stat(path);
+      const o = await store.writer.putFile(path, { signal });
+      const attributes = { mtimeMs: Math.floor(s.mtimeMs), mode: s.mode & 0o7777 };
+      entries.push(fileEntry(path.slice(1), o, attributes));
+    }
+    const packages = await installedPackages(signal);
+    if (packages !== undefined) entries.push(fileEntry(PACKAGES, await store.writer.putBytes(Buffer.from(packages))));
+    entries.sort((a, b) => compareBytewise(a.path, b.path));
+    const listing = await store.repository.writeListing(entries, store.writer, { signal });
+    const { newBytes, newObjects } = store.writer.totals;
+    await session.closeStore(store);
+    return { listing, newBytes, newObjects };
+  },
+} satisfies Partial<MethodHandlers>;
+
+/** The files at or below a path; all of them can be read. */
+async function filesAt(path: string, optional: boolean): Promise<string[]> {
+  try {
+    const isFolder = (await stat(path)).isDirectory();
+    const files: string[] = [];
+    if (!isFolder) files.push(path);
+    else for await (const below of walkFiles(path)) files.push(join(path, below));
+    for (const file of files) await access(file, constants.R_OK);
+    return files;
+  } catch (e) {
+    const { code } = e as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && optional) return [];
+    const what = code === 'ENOENT' ? 'file-missing' : 'file-unreadable';
+    const where = (e as NodeJS.ErrnoException).path ?? path;
+    throw new SkepError(what, `the configuration ${where} cannot be read: ${code}`, {
+      hint: 'Let who reads it into the group of that file, or name another user under `agent.users.config` in skep.yaml.',
+      context: { path: where },
+      cause: e,
+    });
+  }
+}
+
+/** A line for each package; undefined on a machine that keeps none. */
+async function installedPackages(signal: AbortSignal): Promise<string | undefined> {
+  for (const argv of PACKAGE_LISTS) {
+    const ran = await runCommand(argv, { timeoutMs: 60_000, signal }).catch(() => undefined);
+    if (ran?.exitCode === 0) return ran.stdout.split('\n').sort().join('\n').trimStart();
+  }
+  return undefined;
+}
