@@ -13,6 +13,8 @@ export interface Certificates {
   key: string;
   trustStore: string;
   trustStorePassword: string;
+  /** The node's certificate with its key, for Java; the password is that of the trust store. */
+  keyStore: string;
 }
 
 /** Makes a CA, one certificate for the three addresses, and a Java trust store with the CA. */
@@ -36,14 +38,20 @@ export async function makeCertificates(layout: LabLayout, tools: Record<Tool, st
     ...['-CAcreateserial', '-days', DAYS, '-extfile', at('extensions'), '-out', at('node.crt')],
   ]);
   await Promise.all(['node.csr', 'extensions', 'ca.srl'].map((name) => rm(at(name), { force: true })));
-  // it holds only the public certificate of the CA: the password protects nothing
+  // whoever can read the folder can read the keys as well: the password protects nothing
   const trustStorePassword = 'changeit';
   await runTool([
     // without the option it would leave a folder among the system's temporary files
     ...[tools.keytool, '-J-XX:-UsePerfData', '-importcert', '-noprompt', '-alias', 'ca', '-file', at('ca.crt')],
     ...['-keystore', at('truststore.p12'), '-storetype', 'PKCS12', '-storepass', trustStorePassword],
   ]);
+  const password = `pass:${trustStorePassword}`;
+  await runTool([
+    ...[tools.openssl, 'pkcs12', '-export', '-in', at('node.crt'), '-inkey', at('node.key'), '-name', 'node'],
+    ...['-out', at('keystore.p12'), '-passout', password],
+  ]);
   return {
+    keyStore: at('keystore.p12'),
     caFile: at('ca.crt'),
     certificate: at('node.crt'),
     key: at('node.key'),

@@ -4,6 +4,7 @@ import type { ElasticsearchVersion } from '../ground/elasticsearch-home.ts';
 import { become, type Hosts } from '../hosts/hosts.ts';
 import { type CassandraVersion, JANUSGRAPH_VERSION, type LabLayout, type NodeLayout } from '../layout.ts';
 import { cassandraFolders } from '../nodes/cassandra-config.ts';
+import type { Certificates } from './certificates.ts';
 import { elasticsearchFolders, elasticsearchUrl, isSecured } from '../nodes/elasticsearch-config.ts';
 import type { LabRecord, NodeRecord } from './record.ts';
 import type { Secrets } from './secrets.ts';
@@ -21,7 +22,7 @@ export function describeLab(
   id: string,
   versions: { cassandra: CassandraVersion; elasticsearch: ElasticsearchVersion },
   secrets: Secrets,
-  caFile: string,
+  { caFile, certificate, key }: Certificates,
   hosts?: { hosts: Hosts; executable: string },
 ): LabRecord {
   const secured = isSecured(versions.elasticsearch);
@@ -41,6 +42,7 @@ export function describeLab(
     cql: {
       user: secrets.cql.user,
       passwordFile: secrets.cql.passwordFile,
+      ...(hosts === undefined ? {} : { tls: { caFile, certificate, key } }),
       port: layout.ports.cql,
       datacenter: 'datacenter1',
       contactPoints: layout.nodes.map((n) => n.address),

@@ -49,7 +49,13 @@ export const labRecord = z.object({
     janusgraph: z.string(),
   }),
   nodes: z.array(node).length(3),
-  cql: login.extend({ port: z.number(), datacenter: z.string(), contactPoints: z.array(z.string()) }),
+  cql: login.extend({
+    /** What skep shows and trusts; the load and the tests go in plain. */
+    tls: z.object({ caFile: z.string(), certificate: z.string(), key: z.string() }).optional(),
+    port: z.number(),
+    datacenter: z.string(),
+    contactPoints: z.array(z.string()),
+  }),
   jmx: login,
   elasticsearch: z.object({
     urls: z.array(z.string()),

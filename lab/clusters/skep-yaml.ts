@@ -12,6 +12,7 @@ export function skepYaml(lab: LabRecord): string {
     logs: [onNode(...log)],
   });
   const { elasticsearch } = lab;
+  const { tls } = lab.cql;
   const executable = lab.skep?.at(-1);
   const cluster = {
     repository: lab.repository,
@@ -33,6 +34,9 @@ export function skepYaml(lab: LabRecord): string {
       port: lab.cql.port,
       user: lab.cql.user,
       password: { file: lab.cql.passwordFile },
+      ...(tls === undefined
+        ? {}
+        : { ca_file: tls.caFile, client: { certificate_file: tls.certificate, key_file: tls.key } }),
       nodetool: [onNode('cassandra', 'bin', 'nodetool')],
       jmx: { user: lab.jmx.user, password_file: lab.jmx.passwordFile },
       service: service('cassandra', ['cassandra', 'logs', 'system.log']),

@@ -81,7 +81,7 @@ async function boot(
     makeSsh(layout, labId, tools, hosts && 'operator'),
   ]);
   await writeNodes({ ...ground, secrets, certificates, hosts: hosts?.hosts });
-  const record = describeLab(layout, labId, versions, secrets, certificates.caFile, hosts);
+  const record = describeLab(layout, labId, versions, secrets, certificates, hosts);
   await mkdir(record.repository, { recursive: true });
   await writeFile(record.config, skepYaml(record));
   if (hosts !== undefined) {

@@ -61,7 +61,10 @@ async function writeCassandra(parts: Parts, node: NodeLayout): Promise<void> {
   const at = cassandra.cassandraFolders(node);
   const folders = [at.conf, at.data, at.commitlog, at.hints, at.savedCaches, at.cdc, at.logs, at.temporary];
   await makeFolders([...folders, path.dirname(at.nodetool)]);
-  await writeFile(path.join(at.conf, 'cassandra.yaml'), cassandra.cassandraYaml(layout, node, parts.cassandraYaml));
+  await writeFile(
+    path.join(at.conf, 'cassandra.yaml'),
+    cassandra.cassandraYaml(layout, node, { ...(await clientTls(parts, at.conf)), ...parts.cassandraYaml }),
+  );
   await writeFile(path.join(at.conf, 'cassandra-rackdc.properties'), cassandra.rackProperties(node));
   await writeFile(path.join(at.conf, 'logback.xml'), cassandra.cassandraLogback(at.logs));
   await writeFile(path.join(at.conf, 'logback-tools.xml'), cassandra.TOOLS_LOGBACK);
@@ -76,6 +79,21 @@ async function writeCassandra(parts: Parts, node: NodeLayout): Promise<void> {
     jmxAccess: secrets.jmxAccessFile,
   };
   await service(parts, node, cassandra.cassandraSpec(layout, node, from, environment(parts)), 'cassandra');
+}
+
+/** On hosts skep reaches Cassandra over TLS and shows a certificate; the load goes on in plain. */
+async function clientTls({ hosts, certificates }: Parts, conf: string): Promise<Record<string, unknown>> {
+  if (hosts === undefined) return {};
+  const [keystore, truststore] = [path.join(conf, 'keystore.p12'), path.join(conf, 'truststore.p12')];
+  await copyFile(certificates.keyStore, keystore);
+  await copyFile(certificates.trustStore, truststore);
+  const password = certificates.trustStorePassword;
+  return {
+    client_encryption_options: {
+      ...{ enabled: true, optional: true, require_client_auth: true, store_type: 'PKCS12' },
+      ...{ keystore, keystore_password: password, truststore, truststore_password: password },
+    },
+  };
 }
 
 async function writeElasticsearch(parts: Parts, node: NodeLayout): Promise<void> {

@@ -15,7 +15,7 @@ export async function giveToAccounts(
   const ledger = path.join(layout.root, 'ledger');
   for (const folder of [state, ledger, repository]) await mkdir(folder, { recursive: true });
   const theirs: Record<Account, string[]> = {
-    operator: [layout.ssh, layout.config, state, secret('cql'), secret('elasticsearch')],
+    operator: [layout.ssh, layout.config, state, secret('cql'), secret('elasticsearch'), certificates.key],
     cassandra: [...layout.nodes.map((n) => path.join(n.root, 'cassandra')), secret('jmx'), secret('jmx.access')],
     elasticsearch: [...layout.nodes.map((n) => path.join(n.root, 'elasticsearch')), layout.staging],
     thehive: [...layout.nodes.slice(0, 1).map((n) => path.join(n.root, 'thehive')), layout.files, ledger],
@@ -26,7 +26,7 @@ export async function giveToAccounts(
   }
   // names can be reached, contents cannot
   for (const folder of [layout.secrets, layout.certificates]) await chmod(folder, 0o711);
-  for (const file of [certificates.caFile, certificates.trustStore]) await chmod(file, 0o644);
+  for (const file of [certificates.caFile, certificates.trustStore, certificates.certificate]) await chmod(file, 0o644);
   for (const node of layout.nodes) await chmod(path.join(node.root, 'ssh'), 0o755);
   for (const node of layout.nodes) await chmod(path.join(node.root, 'ssh', 'authorized_keys'), 0o644);
   await runTool(['chown', `${ACCOUNTS.operator}:${SHARED_GROUP.gid}`, repository]);

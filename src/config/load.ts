@@ -103,6 +103,10 @@ function checkReferences(c: ClusterConfig, file: string): ClusterConfig {
     const open = Object.entries(c.copies).find(([, copy]) => !copy.sealing);
     if (open) refuse(`copies.${open[0]}`, 'configurations hold secrets, and this copy is not sealed', hint);
   }
+  if (c.elasticsearch.api_key && c.elasticsearch.user) refuse('elasticsearch', 'it has a user and an api_key');
+  if (c.cassandra.client && !c.cassandra.ca_file) {
+    refuse('cassandra.client', 'a certificate is shown over TLS alone: name `cassandra.ca_file` too');
+  }
   const mode = c.index.reconcile;
   if (mode !== 'none' && !c.index[mode]) {
     const hint = `Add index.${mode} to the configuration, or set index.reconcile to none.`;

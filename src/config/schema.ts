@@ -165,6 +165,8 @@ const cluster = z.strictObject({
     password: secretSource,
     /** CA for CQL over TLS; plain when absent. */
     ca_file: z.string().optional(),
+    /** What Cassandra asks of clients with `require_client_auth`: a certificate and its key, as PEM. */
+    client: z.strictObject({ certificate_file: z.string(), key_file: z.string() }).optional(),
     nodetool: argv.default(['nodetool']),
     jmx: z
       .strictObject({
@@ -182,6 +184,8 @@ const cluster = z.strictObject({
     ca_file: z.string().optional(),
     user: z.string().optional(),
     password: secretSource.optional(),
+    /** Instead of a user: an API key as Elasticsearch gives it under `encoded`. */
+    api_key: secretSource.optional(),
     /** JanusGraph's mixed index: concrete indices that match are taken. */
     index: z.string().default('thehive_*'),
     /** Where TheHive 5.5 and later may keep its audit log; an alias or a pattern. */

@@ -1,4 +1,4 @@
-import { readCa } from '../config/ca-file.ts';
+import { readCa } from '../config/pem-file.ts';
 import type { ClusterConfig } from '../config/schema.ts';
 import { readSecret, readSecretLines } from '../config/secrets.ts';
 import { SkepError } from '../errors.ts';

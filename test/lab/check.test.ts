@@ -83,6 +83,19 @@ describe('a cluster that is well', () => {
     expect(ids).toEqual(new Set(['connect', ...CHECKS.map((c) => c.id)]));
     await expect(preflight(await contextWith())).resolves.not.toEqual([]);
   });
+
+  test('lets skep in with an API key of Elasticsearch in the place of a user, until the key is taken back', async () => {
+    await withElasticsearch(lab.record, async (client) => {
+      const { id, encoded } = await client.security.createApiKey({ name: 'skep' });
+      const { user: _user, password: _password, ...without } = cluster.elasticsearch;
+      const keyed = { ...cluster, elasticsearch: { ...without, api_key: { command: ['echo', encoded] } } };
+      expect(failures(await look('elasticsearch-health', keyed))).toEqual([]);
+      await client.security.invalidateApiKey({ ids: [id] });
+      await expect(checkAll({ only: ['elasticsearch-health'] }, keyed)).rejects.toMatchObject({
+        code: 'elasticsearch-credentials',
+      });
+    });
+  });
 });
 
 describe('credentials that are wrong are a typed error with exit code 12', () => {

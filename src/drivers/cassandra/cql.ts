@@ -1,4 +1,4 @@
-import { readCa } from '../../config/ca-file.ts';
+import { readCa, readPrivateKey } from '../../config/pem-file.ts';
 import type { ClusterConfig } from '../../config/schema.ts';
 import { readSecret } from '../../config/secrets.ts';
 import { SkepError } from '../../errors.ts';
@@ -31,7 +31,7 @@ export async function openCql(cluster: ClusterConfig, address: string): Promise<
     isMetadataSyncEnabled: false,
     socketOptions: { connectTimeout: 10_000, readTimeout: 60_000 },
     queryOptions: { consistency: cassandra.types.consistencies.localOne, prepare: false, fetchSize: 1000 },
-    ...(c.ca_file ? { sslOptions: { ca: [await readCa(c.ca_file, 'cassandra.ca_file')] } } : {}),
+    ...(await tlsOf(c)),
   });
   client.on('error', () => {});
   try {
@@ -54,6 +54,15 @@ export async function openCql(cluster: ClusterConfig, address: string): Promise<
     },
     close: () => client.shutdown(),
   };
+}
+
+async function tlsOf({ ca_file: caFile, client }: ClusterConfig['cassandra']) {
+  if (!caFile) return {};
+  const shown = client && {
+    cert: await readCa(client.certificate_file, 'cassandra.client.certificate_file'),
+    key: await readPrivateKey(client.key_file, 'cassandra.client.key_file'),
+  };
+  return { sslOptions: { ca: [await readCa(caFile, 'cassandra.ca_file')], ...shown } };
 }
 
 function connectError(address: string, e: unknown): SkepError {

@@ -1,5 +1,5 @@
-import type { errors } from '@elastic/elasticsearch';
-import { readCa } from '../../config/ca-file.ts';
+import type { ClientOptions, errors } from '@elastic/elasticsearch';
+import { readCa } from '../../config/pem-file.ts';
 import type { ClusterConfig } from '../../config/schema.ts';
 import { readSecret } from '../../config/secrets.ts';
 import { SkepError } from '../../errors.ts';
@@ -33,9 +33,7 @@ export async function openSearch(cluster: ClusterConfig): Promise<Search> {
     nodes: c.urls,
     maxRetries: 2,
     requestTimeout: 60_000,
-    ...(c.user && c.password
-      ? { auth: { username: c.user, password: await readSecret(c.password, 'elasticsearch.password') } }
-      : {}),
+    ...(await authOf(c)),
     ...(c.ca_file ? { tls: { ca: await readCa(c.ca_file, 'elasticsearch.ca_file') } } : {}),
   });
   return {
@@ -57,6 +55,12 @@ export async function openSearch(cluster: ClusterConfig): Promise<Search> {
     },
     close: () => client.close(),
   };
+}
+
+async function authOf({ user, password, api_key: apiKey }: ClusterConfig['elasticsearch']): Promise<ClientOptions> {
+  if (apiKey) return { auth: { apiKey: await readSecret(apiKey, 'elasticsearch.api_key') } };
+  if (!user || !password) return {};
+  return { auth: { username: user, password: await readSecret(password, 'elasticsearch.password') } };
 }
 
 function translate(e: unknown, method: string, path: string): SkepError {

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:https';
 import { request as plainRequest } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { readCa } from '../../config/ca-file.ts';
+import { readCa } from '../../config/pem-file.ts';
 import type { ClusterConfig } from '../../config/schema.ts';
 import { readSecret } from '../../config/secrets.ts';
 import { SkepError } from '../../errors.ts';

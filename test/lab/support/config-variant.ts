@@ -3,7 +3,7 @@ import path from 'node:path';
 import { parseDocument } from 'yaml';
 import type { Lab } from '../../../lab/index.ts';
 
-/** A copy of the lab's skep.yaml, or of another one, in which some keys of its cluster are others; gives its file. */
+/** A copy of the lab's skep.yaml, or of another one, in which some keys of its cluster are others, or none (undefined). */
 export async function configVariant(
   lab: Lab,
   name: string,
@@ -11,7 +11,11 @@ export async function configVariant(
   of: string = lab.config,
 ): Promise<string> {
   const doc = parseDocument(await readFile(of, 'utf8'));
-  for (const [key, value] of changes) doc.setIn(['clusters', lab.record.name, ...key], value);
+  for (const [key, value] of changes) {
+    const at = ['clusters', lab.record.name, ...key];
+    if (value === undefined) doc.deleteIn(at);
+    else doc.setIn(at, value);
+  }
   const file = path.join(lab.root, `skep-${name}.yaml`);
   await writeFile(file, String(doc));
   return file;

@@ -1,6 +1,6 @@
 // `hosts-story.ts ROOT EXECUTABLE`, run inside namespaces of its own: what happens to backups of three hosts when cables are
 // pulled, sudo refuses and ssh does not know a host. Prints a line of JSON for each case; the test reads them.
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { awaitGreen, withElasticsearch } from '../../../lab/clusters/elastic.ts';
@@ -10,7 +10,11 @@ import { runTool } from '../../../lab/ground/run-tool.ts';
 import { runSkep, type SkepRun, type SkepRunOptions } from '../../../lab/scenarios/skep-process.ts';
 import { STEADY_RATE, Trial } from '../../../lab/scenarios/trial.ts';
 import { openRepository } from '../../../src/index.ts';
+import { configVariant } from './config-variant.ts';
 import { leftovers } from './leftovers.ts';
+
+/** Stage of a backup in which every node stores its snapshot. */
+const STORING = 'sstables';
 
 /** Until when an agent must have cleaned up and left whose controller is gone. */
 const GONE_MS = 30_000;
@@ -42,14 +46,14 @@ async function story(): Promise<void> {
 
   let plugged: Promise<void> | undefined;
   const short = await backup((stage) => {
-    if (stage === 'cassandra') plugged = pullFor('n2', 5_000);
+    if (stage === STORING) plugged = pullFor('n2', 5_000);
   });
   await plugged;
-  tell('the cable of a node is out for five seconds', short);
+  tell('the cable of a node is out for five seconds', short, { pulled: plugged !== undefined });
 
   let pulled: Promise<void> | undefined;
   const cut = await backup((stage) => {
-    if (stage === 'cassandra') pulled = setLink('n2', 'down');
+    if (stage === STORING) pulled = setLink('n2', 'down');
   });
   await pulled;
   const since = Date.now();
@@ -57,7 +61,12 @@ async function story(): Promise<void> {
   const goneAfterMs = Date.now() - since;
   await setLink('n2', 'up');
   await healthy();
-  tell('the cable of a node stays out', cut, { goneAfterMs, agents: await agents(), left: await leftovers(lab) });
+  tell('the cable of a node stays out', cut, {
+    pulled: pulled !== undefined,
+    goneAfterMs,
+    agents: await agents(),
+    left: await leftovers(lab),
+  });
 
   const sudoers = path.join(lab.root, 'hosts', 'sudoers-n3');
   const lines = await readFile(sudoers, 'utf8');
@@ -71,6 +80,12 @@ async function story(): Promise<void> {
     thehive: await lab.janusgraph.state(),
   });
   await writeFile(sudoers, lines);
+
+  const bare = await configVariant(lab, 'no-certificate', [[['cassandra', 'client'], undefined]]);
+  await chmod(bare, 0o644);
+  tell('Cassandra is shown no certificate', await runSkep(['backup'], { ...skep, config: bare }), {
+    left: await leftovers(lab),
+  });
 
   const { knownHosts } = lab.record.ssh;
   const keys = await readFile(knownHosts, 'utf8');

@@ -17,9 +17,19 @@ const secrets: Secrets = {
   jmxAccessFile: '/labs/a/secrets/jmx.access',
 };
 
+const at = (name: string): string => `/labs/a/certificates/${name}`;
+const certificates = {
+  caFile: at('ca.crt'),
+  certificate: at('node.crt'),
+  key: at('node.key'),
+  trustStore: at('truststore.p12'),
+  trustStorePassword: 'changeit',
+  keyStore: at('keystore.p12'),
+};
+
 describe.each(['8.19.0', '7.17.29'] as const)('a lab with elasticsearch %s', (elasticsearch) => {
   const layout = layoutOf({ root: '/labs/a', name: 'trial' });
-  const record = describeLab(layout, 'id', { cassandra: '4.1.10', elasticsearch }, secrets, '/labs/a/ca.crt');
+  const record = describeLab(layout, 'id', { cassandra: '4.1.10', elasticsearch }, secrets, certificates);
 
   it('has a skep.yaml that the configuration accepts', () => {
     const config = configSchema.parse(parse(skepYaml(record)));
