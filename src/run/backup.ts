@@ -19,6 +19,7 @@ import { VERSION } from '../version.ts';
 import { checkAlone, keepOnly } from './capture-search.ts';
 import { Cleanup } from './cleanup.ts';
 import { type BackupWork, targetOf } from './backup-work.ts';
+import { holdTheHive, notStarted } from './cold.ts';
 import { configPaths } from './config-paths.ts';
 import { agentOf, connect, type Connections, disconnect, measureClocks } from './connections.ts';
 import { refuseDamaged } from './damaged-attachments.ts';
@@ -37,6 +38,8 @@ export interface BackupOptions {
   dryRun?: boolean;
   /** Instead of the configuration's. */
   compression?: Compression;
+  /** TheHive is stopped until all of the cut is taken. */
+  cold?: boolean;
 }
 
 export interface BackupResult {
@@ -57,7 +60,10 @@ export interface BackupResult {
  * Takes one backup of the whole cluster and publishes it; undefined for a dry run. Whatever fails, nothing is published
  * and snapshots, pins and lease are given back. Source: DESIGN 4.
  */
-export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promise<BackupResult | undefined> {
+export async function backup(given: ClusterConfig, opts: BackupOptions): Promise<BackupResult | undefined> {
+  const cold = opts.cold === true;
+  // Nothing is in flight once TheHive has stopped.
+  const cluster = cold ? { ...given, cut: { ...given.cut, linger: 0 } } : given;
   const repository = await openOwnRepository(cluster);
   const lock = await checkLock(cluster, repository);
   await refuseDuringRestore(cluster);
@@ -71,7 +77,8 @@ export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promi
   const startedAt = new Date();
   emit({ type: 'run-started', command: 'backup', run, cluster: cluster.name });
   try {
-    const c = await connect(cluster, opts.signal, { nice: cluster.agent.nice });
+    // What starts TheHive again hands its niceness on.
+    const c = await connect(cluster, opts.signal, { nice: cold ? 0 : cluster.agent.nice });
     cleanup.add('connections', () => disconnect(c));
     const topology = await stage(
       emit,
@@ -87,7 +94,7 @@ export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promi
       },
     );
     if (opts.dryRun) {
-      emit({ type: 'plan', steps: plan(cluster, topology) });
+      emit({ type: 'plan', steps: plan(cluster, topology, cold) });
       return undefined;
     }
     const lease = await repository.acquireLease('write', { run, host: hostname(), pid: process.pid });
@@ -97,7 +104,7 @@ export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promi
     await sweepSnapshots(c, topology, repository, { signal: opts.signal, emit });
     const compression = opts.compression ?? cluster.repository.compression;
     const work = { c, run, repository, topology, cleanup, emit, signal: opts.signal, compression };
-    const { parts, details, attempts } = await capture(work);
+    const { parts, details, attempts, notStartedFor } = await capture(work, cold);
     const manifest = await stage(emit, 'publish', 'checking what was written, publishing the manifest', () =>
       repository.publish(
         {
@@ -119,6 +126,7 @@ export async function backup(cluster: ClusterConfig, opts: BackupOptions): Promi
         },
       ),
     );
+    if (notStartedFor) throw notStarted(run, notStartedFor);
     return { ...summarize(manifest, details, attempts, startedAt), peakRssBytes: await peakMemory(c) };
   } catch (e) {
     const error = toSkepError(opts.signal.aborted && opts.signal.reason instanceof SkepError ? opts.signal.reason : e);
@@ -144,9 +152,11 @@ interface CapturedAll {
   parts: ManifestPart[];
   details: Details;
   attempts: number;
+  /** Why TheHive could not be started again after a cold cut. */
+  notStartedFor: SkepError | undefined;
 }
 
-async function capture(w: BackupWork): Promise<CapturedAll> {
+async function capture(w: BackupWork, cold: boolean): Promise<CapturedAll> {
   const { c, emit, signal } = w;
   const { files } = c.cluster;
   const filesAgent = agentOf(c.agents, files.node, 'files');
@@ -165,10 +175,12 @@ async function capture(w: BackupWork): Promise<CapturedAll> {
       },
     ),
   );
+  const held = cold ? await holdTheHive(w) : undefined;
   const { cut, schema, search, cassandra, attempts } = await cutUntilGood(w);
   const filesDone = await stage(emit, 'files-2', 'attachments, second pass', () =>
     filesAgent.call('files.finish', { target: filesTarget }, { signal }),
   );
+  const notStartedFor = await held?.start();
   await refuseDamaged(c, filesDone.mismatched, { signal, emit });
   const searchDone = await stage(emit, 'elasticsearch', 'storing the elasticsearch snapshot', async () => {
     await keepOnly(c, search.name);
@@ -201,6 +213,7 @@ async function capture(w: BackupWork): Promise<CapturedAll> {
       T: String(cut.T),
       attempts,
       lingerMs: c.cluster.cut.linger,
+      cold,
       clocks: cut.clocks,
       snapshots: cut.snapshots,
       segments: [...cassandra].map(([node, r]) => ({ node, ids: r.ids, evidence: { ...r.evidence } })),
@@ -209,7 +222,7 @@ async function capture(w: BackupWork): Promise<CapturedAll> {
     search: search.details,
     files: { pinned: filesDone.pinned, mismatched: filesDone.mismatched },
   };
-  return { parts, details, attempts };
+  return { parts, details, attempts, notStartedFor };
 }
 
 /** Before the cut: what cannot be read is told before anything is pinned. */
@@ -264,11 +277,12 @@ async function peakMemory(c: Connections): Promise<Record<string, number>> {
   return peaks;
 }
 
-function plan(cluster: ClusterConfig, topology: Topology): { text: string; changes: boolean }[] {
+function plan(cluster: ClusterConfig, topology: Topology, cold: boolean): { text: string; changes: boolean }[] {
   const nodes = topology.nodes.map((n) => n.name).join(', ');
   const { keyspace } = topology;
   return [
     { text: `store new attachments of ${cluster.files.location} (${cluster.files.node})`, changes: false },
+    ...(cold ? [{ text: 'stop TheHive until the cut is taken, then start it again', changes: true }] : []),
     { text: `pin the commit log on ${nodes}: hard links, removed at the end`, changes: true },
     {
       text: `nodetool snapshot of ${keyspace} (${topology.tables.length} tables) on ${nodes}, cleared at the end`,

@@ -12,6 +12,8 @@ export const cutSchema = z.object({
   T: z.string().regex(/^\d{1,19}$/),
   attempts: z.number(),
   lingerMs: z.number(),
+  /** TheHive was stopped while it was taken. */
+  cold: z.boolean().default(false),
   clocks: z.array(z.object({ node: z.string(), offsetUs: z.number(), errorUs: z.number() })),
   snapshots: z.array(z.object({ node: z.string(), startedUs: z.number(), endedUs: z.number() })),
   segments: z.array(z.object({ node: z.string(), ids: z.array(z.string()), evidence: z.record(z.string(), z.json()) })),

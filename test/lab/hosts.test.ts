@@ -47,6 +47,11 @@ describe.runIf(possible)('three hosts and an operator who is not root', () => {
     expect(seen.get(what)).toMatchObject(expected);
   });
 
+  test('cold: TheHive is stopped for the cut and started again, also when skep is killed meanwhile', () => {
+    expect(seen.get('killed while TheHive is stopped')).toEqual({ stopped: true, thehive: 'ready', agents: 0 });
+    expect(seen.get('cold')).toMatchObject({ exitCode: 0, during: 'stopped', after: 'ready', left: [] });
+  });
+
   test('all that was said to be backed up is good, and comes back', () => {
     expect(seen.get('all is well again')).toMatchObject({ exitCode: 0, left: [] });
     expect(seen.get('verify')).toMatchObject({ exitCode: 0 });

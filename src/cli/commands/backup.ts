@@ -11,11 +11,20 @@ interface BackupCliOptions extends ClusterOptions {
   nice?: number;
   parallel?: number;
   limitUpload?: number;
+  consistency?: 'cut' | 'cold';
 }
 
 export function registerBackup(program: Command): void {
   onCluster(program.command('backup'))
     .description('take a backup of the running cluster: one instant, published only when it is whole')
+    .addOption(
+      new Option(
+        '--consistency <how>',
+        'the running cluster at one instant, or with TheHive stopped until the cut is taken',
+      )
+        .choices(['cut', 'cold'])
+        .default('cut'),
+    )
     .option('--dry-run', 'show the plan and change nothing')
     .addOption(
       new Option(
@@ -28,7 +37,7 @@ export function registerBackup(program: Command): void {
     .option('--nice <n>', 'niceness of what runs on the nodes, 0 to 19 (default: 10)', number(0, 19))
     .addHelpText(
       'after',
-      '\nExamples:\n  skep backup\n  skep backup --dry-run\n  skep backup --limit-upload 50MB\n  skep backup --json | jq .type',
+      '\nExamples:\n  skep backup\n  skep backup --dry-run\n  skep backup --consistency cold\n  skep backup --limit-upload 50MB\n  skep backup --json | jq .type',
     )
     .action(async (o: BackupCliOptions) => {
       const cluster = withLimits(await clusterOf(o), o);
@@ -38,6 +47,7 @@ export function registerBackup(program: Command): void {
           signal,
           emit,
           dryRun: o.dryRun === true,
+          cold: o.consistency === 'cold',
           ...(o.compression ? { compression: o.compression } : {}),
         }),
       );

@@ -42,7 +42,7 @@ function text(b: ShownBackup): string {
 
 function evidence({ cut, search, files }: ShownDetails): string[] {
   return [
-    `evidence     ${cut.attempts} ${cut.attempts === 1 ? 'try' : 'tries'}, linger ${cut.lingerMs / 1000}s, clocks within ${clockSpread(cut.clocks)} ms`,
+    `evidence     ${cut.cold ? 'TheHive was stopped, ' : ''}${cut.attempts} ${cut.attempts === 1 ? 'try' : 'tries'}, linger ${cut.lingerMs / 1000}s, clocks within ${clockSpread(cut.clocks)} ms`,
     ...cut.segments.map(
       (s) =>
         `  ${s.node.padEnd(10)} ${s.ids.length} segments (${s.ids[0]} to ${s.ids.at(-1)}), ` +

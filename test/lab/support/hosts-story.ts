@@ -97,9 +97,33 @@ async function story(): Promise<void> {
   tell('ssh is refused', await backup(), { left: await leftovers(lab) });
   await lab.node('n3').sshd.start();
 
-  const last = await backup();
-  tell('all is well again', last, { left: await leftovers(lab) });
+  tell('all is well again', await backup(), { left: await leftovers(lab) });
   await trial.stopLoad();
+
+  const killed = new AbortController();
+  await runSkep(['backup', '--consistency', 'cold'], {
+    ...skep,
+    signal: killed.signal,
+    kill: 'SIGKILL',
+    onEvent: (e) => e.type === 'stage-started' && e.stage === STORING && killed.abort(),
+  });
+  const stopped = (await lab.janusgraph.state()) !== 'ready';
+  await until(async () => (await lab.janusgraph.state()) === 'ready' && (await agents()) === 0, GONE_MS);
+  print({
+    what: 'killed while TheHive is stopped',
+    stopped,
+    thehive: await lab.janusgraph.state(),
+    agents: await agents(),
+  });
+
+  let during: string | undefined;
+  const last = await runSkep(['backup', '--consistency', 'cold'], {
+    ...skep,
+    onEvent: (e) => {
+      if (e.type === 'stage-started' && e.stage === STORING) void lab.janusgraph.state().then((s) => (during = s));
+    },
+  });
+  tell('cold', last, { during, after: await lab.janusgraph.state(), left: await leftovers(lab) });
   tell('verify', await runSkep(['verify', '--level', 'data'], skep));
   await lab.destroy();
   const { id = '', T = '' } = last.result as { id?: string; T?: string };

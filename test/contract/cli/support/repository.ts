@@ -35,6 +35,7 @@ export function details(): Details {
       T,
       attempts: 1,
       lingerMs: 10_000,
+      cold: false,
       clocks: [{ node: 'n1', offsetUs: 1500, errorUs: 100 }],
       snapshots: [{ node: 'n1', startedUs: 1, endedUs: 2 }],
       segments: [{ node: 'n1', ids: ['7', '8'], evidence: { read: 5, kept: 3, afterT: 2 } }],
