@@ -100,6 +100,13 @@ async function story(): Promise<void> {
   tell('all is well again', await backup(), { left: await leftovers(lab) });
   await trial.stopLoad();
 
+  const live = await trial.prove(String((Date.now() + 2) * 1000));
+  print({
+    what: 'live',
+    ...live.report,
+    findings: Object.fromEntries(Object.entries(live.findings).map(([k, v]) => [k, v.slice(0, 5)])),
+  });
+
   const killed = new AbortController();
   await runSkep(['backup', '--consistency', 'cold'], {
     ...skep,
@@ -128,8 +135,12 @@ async function story(): Promise<void> {
   await lab.destroy();
   const { id = '', T = '' } = last.result as { id?: string; T?: string };
   tell('restore', await runSkep(['restore', id, '--yes'], skep));
-  const { report } = await trial.prove(T);
-  print({ what: 'proof', ...report });
+  const { report, findings } = await trial.prove(T);
+  print({
+    what: 'proof',
+    ...report,
+    findings: Object.fromEntries(Object.entries(findings).map(([k, v]) => [k, v.slice(0, 5)])),
+  });
 }
 
 async function pullFor(node: string, ms: number): Promise<void> {
