@@ -28,10 +28,13 @@ test: setup
 	$(NODE) tools/test.ts $(ARGS)
 
 # cut + restore + proof again and again with other seeds, N rounds; instead of it, FAULTS=n: n histories of a faulty storage,
+# HOSTS=1: every fault in every stage of a backup of three hosts; as root
 # KILLS=1: a kill at every step of what writes to a repository, and in every stage of a restore that lasts
 soak: setup
 ifdef KILLS
 	SKEP_TORTURE=full $(NODE) node_modules/vitest/vitest.mjs run --project contract --project lab test/contract/torture test/lab/restore-resume $(ARGS)
+else ifdef HOSTS
+	$(NODE) tools/soak-hosts.ts $(ARGS)
 else ifdef FAULTS
 	$(NODE) test/unit/repository/faulty/soak.ts --histories $(FAULTS) $(ARGS)
 else

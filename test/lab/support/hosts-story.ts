@@ -1,9 +1,7 @@
 // `hosts-story.ts ROOT EXECUTABLE`, run inside namespaces of its own: what happens to backups of three hosts when cables are
 // pulled, sudo refuses and ssh does not know a host. Prints a line of JSON for each case; the test reads them.
-import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { awaitGreen, withElasticsearch } from '../../../lab/clusters/elastic.ts';
 import { setLink } from '../../../lab/hosts/hosts.ts';
 import { labUp } from '../../../lab/index.ts';
 import { runTool } from '../../../lab/ground/run-tool.ts';
@@ -11,13 +9,11 @@ import { runSkep, type SkepRun, type SkepRunOptions } from '../../../lab/scenari
 import { STEADY_RATE, Trial } from '../../../lab/scenarios/trial.ts';
 import { openRepository } from '../../../src/index.ts';
 import { configVariant } from './config-variant.ts';
+import { agentsOn, GONE_MS, pullFor, until, untilHealthy } from './hosts.ts';
 import { leftovers } from './leftovers.ts';
 
 /** Stage of a backup in which every node stores its snapshot. */
 const STORING = 'sstables';
-
-/** Until when an agent must have cleaned up and left whose controller is gone. */
-const GONE_MS = 30_000;
 
 const [root = '', executable = ''] = process.argv.slice(2);
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -57,14 +53,14 @@ async function story(): Promise<void> {
   });
   await pulled;
   const since = Date.now();
-  await until(async () => (await agents()) === 0, GONE_MS);
+  await until(async () => (await agentsOn(lab)).length === 0, GONE_MS);
   const goneAfterMs = Date.now() - since;
   await setLink('n2', 'up');
-  await healthy();
+  await untilHealthy(lab);
   tell('the cable of a node stays out', cut, {
     pulled: pulled !== undefined,
     goneAfterMs,
-    agents: await agents(),
+    agents: (await agentsOn(lab)).length,
     left: await leftovers(lab),
   });
 
@@ -115,12 +111,12 @@ async function story(): Promise<void> {
     onEvent: (e) => e.type === 'stage-started' && e.stage === STORING && killed.abort(),
   });
   const stopped = (await lab.janusgraph.state()) !== 'ready';
-  await until(async () => (await lab.janusgraph.state()) === 'ready' && (await agents()) === 0, GONE_MS);
+  await until(async () => (await lab.janusgraph.state()) === 'ready' && (await agentsOn(lab)).length === 0, GONE_MS);
   print({
     what: 'killed while TheHive is stopped',
     stopped,
     thehive: await lab.janusgraph.state(),
-    agents: await agents(),
+    agents: (await agentsOn(lab)).length,
   });
 
   let during: string | undefined;
@@ -141,32 +137,6 @@ async function story(): Promise<void> {
     ...report,
     findings: Object.fromEntries(Object.entries(findings).map(([k, v]) => [k, v.slice(0, 5)])),
   });
-}
-
-async function pullFor(node: string, ms: number): Promise<void> {
-  await setLink(node, 'down');
-  await delay(ms);
-  await setLink(node, 'up');
-}
-
-async function healthy(): Promise<void> {
-  const up = async (): Promise<boolean> =>
-    (await Promise.all(lab.nodes.map((n) => n.nodetool('status')))).every(
-      (status) => status.match(/^UN /gm)?.length === lab.nodes.length,
-    );
-  await until(up, 120_000);
-  await withElasticsearch(lab.record, (client) => awaitGreen(client, 120_000));
-}
-
-async function until(holds: () => Promise<boolean>, limitMs: number): Promise<void> {
-  for (const end = Date.now() + limitMs; Date.now() < end && !(await holds());) await delay(250);
-}
-
-/** How many agents run on the hosts. */
-async function agents(): Promise<number> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const commands = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
-  return commands.filter((command) => /^\/home\/operator\/agents\/skep-\w+\0agent/.test(command)).length;
 }
 
 async function tellCheck(run: SkepRun): Promise<void> {

@@ -1,0 +1,51 @@
+// What tests do to three hosts, and how they look at them; inside the namespaces of the lab.
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { awaitGreen, withElasticsearch } from '../../../lab/clusters/elastic.ts';
+import { setLink } from '../../../lab/hosts/hosts.ts';
+import type { Lab } from '../../../lab/index.ts';
+import { readRun } from '../../../lab/services/spec.ts';
+
+/** Until when an agent must have cleaned up and left whose controller is gone. */
+export const GONE_MS = 30_000;
+
+const HEALTHY_MS = 120_000;
+
+/** Pulls the cable of a node for a while. */
+export async function pullFor(node: string, ms: number): Promise<void> {
+  await setLink(node, 'down');
+  await delay(ms);
+  await setLink(node, 'up');
+}
+
+/** Waits until every node sees all others up, and the index has all its copies. */
+export async function untilHealthy(lab: Lab): Promise<void> {
+  const up = async (): Promise<boolean> =>
+    (await Promise.all(lab.nodes.map((n) => n.nodetool('status')))).every(
+      (status) => status.match(/^UN /gm)?.length === lab.nodes.length,
+    );
+  await until(up, HEALTHY_MS);
+  await withElasticsearch(lab.record, (client) => awaitGreen(client, HEALTHY_MS));
+}
+
+export async function until(holds: () => Promise<boolean>, limitMs: number): Promise<void> {
+  for (const end = Date.now() + limitMs; Date.now() < end && !(await holds().catch(() => false));) await delay(250);
+}
+
+/** The agents that run on the hosts, or on one of them, by pid. */
+export async function agentsOn(lab: Lab, node?: string): Promise<number[]> {
+  const host = node === undefined ? undefined : await readRun(lab.root, `${node}-host`);
+  const network = host && (await networkOf(host.pid));
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found: number[] = [];
+  for (const pid of pids) {
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (!/^\/home\/operator\/agents\/skep-\w+\0agent/.test(command)) continue;
+    if (network === undefined || (await networkOf(pid)) === network) found.push(pid);
+  }
+  return found;
+}
+
+function networkOf(pid: number): Promise<string> {
+  return readlink(`/proc/${pid}/ns/net`).catch(() => '');
+}
