@@ -2,6 +2,15 @@ import path from 'node:path';
 import { stringify } from 'yaml';
 import type { LabRecord } from './record.ts';
 
+/** How nodes are reached that are hosts of their own. The repository of a lab is not sealed. */
+function onHosts(executable: string, lab: LabRecord, conf: string): Record<string, unknown> {
+  const folder = `/home/${lab.ssh.user}/agents`;
+  return {
+    agent: { executable, folder, become: 'sudo', users: { config: 'cassandra' } },
+    config: { unsealed: true, paths: [conf] },
+  };
+}
+
 /** A ready skep.yaml for a lab: its only cluster has the lab's name. */
 export function skepYaml(lab: LabRecord): string {
   const onNode = (...below: string[]): string => path.join(lab.root, '{node}', ...below);
@@ -25,9 +34,7 @@ export function skepYaml(lab: LabRecord): string {
       thehive: node.name === lab.thehive.node,
     })),
     ssh: { config_file: lab.ssh.config, ...(executable === undefined ? {} : { user: lab.ssh.user }) },
-    ...(executable === undefined
-      ? {}
-      : { agent: { executable, folder: `/home/${lab.ssh.user}/agents`, become: 'sudo' } }),
+    ...(executable === undefined ? {} : onHosts(executable, lab, onNode('cassandra', 'conf'))),
     cassandra: {
       keyspace: lab.thehive.keyspace,
       datacenter: lab.cql.datacenter,

@@ -52,6 +52,11 @@ describe.runIf(possible)('three hosts and an operator who is not root', () => {
     expect(seen.get('cold')).toMatchObject({ exitCode: 0, during: 'stopped', after: 'ready', left: [] });
   });
 
+  test('configurations are kept, also those that only one user may read', () => {
+    const files = expect.arrayContaining(['cassandra.yaml', 'keystore.p12']);
+    expect(seen.get('config')).toMatchObject({ exitCode: 0, files });
+  });
+
   test('all that was said to be backed up is good, and comes back', () => {
     expect(seen.get('all is well again')).toMatchObject({ exitCode: 0, left: [] });
     expect(seen.get('verify')).toMatchObject({ exitCode: 0 });
