@@ -82,8 +82,9 @@ async function measure(trial: Trial, o: RowOptions): Promise<{ rate: number; tur
     const before = await quiet(seconds * 1000);
     const control = await quiet(seconds * 1000);
     const backup = await trial.backup();
-    turns.push({ before, control, during: await p99(backup), seconds: backup.seconds });
+    const { fromMs, toMs } = backup;
     ({ seconds } = backup);
+    turns.push({ before, control, during: await p99({ fromMs, toMs }), seconds });
   }
   await trial.stopLoad();
   return { rate, turns };
