@@ -2,7 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ClusterConfig } from '../config/schema.ts';
-import { SkepError } from '../errors.ts';
+import { SkepError, toSkepError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { encodingOf, type ManifestPart, newBackupId, type Repository } from '../repository/index.ts';
 import { type ReadKeys, readAccessTo } from './access-to.ts';
@@ -37,7 +37,11 @@ export async function extract(cluster: ClusterConfig, o: ExtractOptions): Promis
   const parts = choose((await repository.readManifest(id)).parts, { ...o, id });
   await requireEmpty(o.to);
   const owner = { run: newBackupId(), host: hostname(), pid: process.pid };
-  const lease = await repository.acquireLease('read', owner, { backups: [id] });
+  const lease = await repository.acquireLease('read', owner, { backups: [id] }).catch((e: unknown) => {
+    // A place that can only be read is no reason not to read it.
+    const text = `no lease could be taken, so a prune may take away what is being read: ${toSkepError(e).message}`;
+    o.emit({ type: 'warning', text });
+  });
   const total = { files: 0, bytes: 0 };
   try {
     for (const part of parts) {
@@ -45,7 +49,7 @@ export async function extract(cluster: ClusterConfig, o: ExtractOptions): Promis
       await layOut(repository, part, to, { ...o, total });
     }
   } finally {
-    await lease.release();
+    await lease?.release();
   }
   if (total.files > 0) return total;
   throw new SkepError('usage', `there is nothing below ${o.below ?? '/'} in ${o.store} of ${id}`, {

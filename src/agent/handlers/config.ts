@@ -1,7 +1,6 @@
 import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { access, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { walkFiles } from '../../drivers/files/walk.ts';
 import { SkepError } from '../../errors.ts';
 import { compareBytewise, type FileEntry, fileEntry } from '../../repository/index.ts';
 import type { MethodHandlers } from '../handlers.ts';
@@ -41,10 +40,7 @@ export const configHandlers = {
 /** The files at or below a path; all of them can be read. */
 async function filesAt(path: string, optional: boolean): Promise<string[]> {
   try {
-    const isFolder = (await stat(path)).isDirectory();
-    const files: string[] = [];
-    if (!isFolder) files.push(path);
-    else for await (const below of walkFiles(path)) files.push(join(path, below));
+    const files = (await stat(path)).isDirectory() ? await filesBelow(path) : [path];
     for (const file of files) await access(file, constants.R_OK);
     return files;
   } catch (e) {
@@ -58,6 +54,16 @@ async function filesAt(path: string, optional: boolean): Promise<string[]> {
       cause: e,
     });
   }
+}
+
+/** A link to a file counts as that file: certificates are often linked. */
+async function filesBelow(folder: string): Promise<string[]> {
+  const files: string[] = [];
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() || (entry.isSymbolicLink() && (await stat(path)).isFile())) files.push(path);
+  }
+  return files;
 }
 
 /** A line for each package; undefined on a machine that keeps none. */

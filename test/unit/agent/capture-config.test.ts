@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { handlers } from '../../../src/agent/handlers.ts';
@@ -15,6 +15,7 @@ async function scene() {
   await mkdir(join(etc, 'thehive', 'tls'), { recursive: true });
   await writeFile(join(etc, 'thehive', 'application.conf'), 'play.http.secret');
   await writeFile(join(etc, 'thehive', 'tls', 'key.pem'), 'a key', { mode: 0o600 });
+  await symlink(join(etc, 'thehive', 'tls', 'key.pem'), join(etc, 'thehive', 'linked.pem'));
   const location = join(root, 'repository');
   const repository = await initRepository(location, { clusterName: 'prod', clusterId: 'c' });
   const session = new Session();
@@ -40,6 +41,7 @@ test('files and folders are kept with their modes, what is usual but not there i
   const at = (name: string) => join(etc, 'thehive', name).slice(1);
   expect(kept.get(at('tls/key.pem'))).toBe(0o600);
   expect(kept.has(at('application.conf'))).toBe(true);
+  expect(kept.has(at('linked.pem'))).toBe(true);
   const others = [...kept.keys()].filter((path) => !path.startsWith(etc.slice(1)));
   // Debian's and Red Hat's machines have one, others none.
   expect([[], ['packages.tsv']]).toContainEqual(others);
