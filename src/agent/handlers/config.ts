@@ -40,14 +40,17 @@ export const configHandlers = {
 /** The files at or below a path; all of them can be read. */
 async function filesAt(path: string, optional: boolean): Promise<string[]> {
   try {
-    const files = (await stat(path)).isDirectory() ? await filesBelow(path) : [path];
+    const found = await stat(path).catch((e: NodeJS.ErrnoException) => {
+      if (e.code === 'ENOENT' && optional) return undefined;
+      throw e;
+    });
+    if (found === undefined) return [];
+    const files = found.isDirectory() ? await filesBelow(path) : [path];
     for (const file of files) await access(file, constants.R_OK);
     return files;
   } catch (e) {
-    const { code } = e as NodeJS.ErrnoException;
-    if (code === 'ENOENT' && optional) return [];
+    const { code, path: where = path } = e as NodeJS.ErrnoException;
     const what = code === 'ENOENT' ? 'file-missing' : 'file-unreadable';
-    const where = (e as NodeJS.ErrnoException).path ?? path;
     throw new SkepError(what, `the configuration ${where} cannot be read: ${code}`, {
       hint: 'Let who reads it into the group of that file, or name another user under `agent.users.config` in skep.yaml.',
       context: { path: where },
@@ -56,14 +59,23 @@ async function filesAt(path: string, optional: boolean): Promise<string[]> {
   }
 }
 
-/** A link to a file counts as that file: certificates are often linked. */
+/** A link to a file counts as that file: certificates are often linked. One that leads nowhere configures nothing. */
 async function filesBelow(folder: string): Promise<string[]> {
   const files: string[] = [];
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
-    if (entry.isFile() || (entry.isSymbolicLink() && (await stat(path)).isFile())) files.push(path);
+    if (entry.isFile() || (entry.isSymbolicLink() && (await leadsToFile(path)))) files.push(path);
   }
   return files;
+}
+
+async function leadsToFile(link: string): Promise<boolean> {
+  try {
+    return (await stat(link)).isFile();
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw e;
+  }
 }
 
 /** A line for each package; undefined on a machine that keeps none. */

@@ -16,6 +16,7 @@ async function scene() {
   await writeFile(join(etc, 'thehive', 'application.conf'), 'play.http.secret');
   await writeFile(join(etc, 'thehive', 'tls', 'key.pem'), 'a key', { mode: 0o600 });
   await symlink(join(etc, 'thehive', 'tls', 'key.pem'), join(etc, 'thehive', 'linked.pem'));
+  await symlink('/nowhere', join(etc, 'thehive', 'dangling.pem'));
   const location = join(root, 'repository');
   const repository = await initRepository(location, { clusterName: 'prod', clusterId: 'c' });
   const session = new Session();
