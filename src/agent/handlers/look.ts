@@ -78,7 +78,10 @@ export const lookHandlers = {
     const r = await runCommand(p.argv, {
       signal,
       onLine: (line) => {
-        if (output.take(line)) progress({ files: output.done, totalFiles: output.ranges, bytes: 0 });
+        if (!output.take(line)) return;
+        // The line that tells how many there are is a notification of JMX, and one of those may get lost.
+        const total = output.ranges >= output.done ? { totalFiles: output.ranges } : {};
+        progress({ files: output.done, bytes: 0, ...total });
       },
     });
     return { exitCode: r.exitCode, ranges: output.done, lines: output.last };

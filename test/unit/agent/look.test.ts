@@ -99,6 +99,12 @@ describe('a repair', () => {
     expect(progress.at(-1)).toEqual({ files: 2, totalFiles: 2, bytes: 0 });
   });
 
+  test('whose first line was lost says nothing of how much there is to do', async () => {
+    const script = `echo 'Repair session s for range [(1,2]] finished'`;
+    await lookHandlers['repair.run']({ argv: ['sh', '-c', script] }, ctx());
+    expect(progress.at(-1)).toEqual({ files: 1, bytes: 0 });
+  });
+
   test('that cannot be started is an error', async () => {
     await expect(lookHandlers['repair.run']({ argv: [join(root, 'none')] }, ctx())).rejects.toMatchObject({
       code: 'command-failed',
