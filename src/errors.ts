@@ -69,7 +69,7 @@ export const ERRORS = {
   },
   'cql-credentials': { exit: 12, hint: 'Check `cassandra.user` and `cassandra.password` in skep.yaml.' },
   'jmx-credentials': { exit: 12, hint: 'Check `cassandra.jmx` user and password file in skep.yaml.' },
-  'elasticsearch-credentials': { exit: 12, hint: 'Check `elasticsearch` user and password in skep.yaml.' },
+  'elasticsearch-credentials': { exit: 12, hint: 'Check `elasticsearch` user and password, or api_key, in skep.yaml.' },
   'repository-credentials': {
     exit: 12,
     hint: 'Check `repository.s3.credentials` in skep.yaml and what the storage allows them; then `skep check`.',

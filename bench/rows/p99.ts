@@ -13,7 +13,7 @@ const FULL_MS = 30_000;
 const SHARE = 0.4;
 /** After a change of speed, and after a backup: what was queued must not count. */
 const SETTLE_MS = 8_000;
-/** What a backup may do to the p99 of live writes, over what an hour without one does to it. */
+/** What a backup may do to the p99 of live writes, over what as long a time without one shows. */
 const BAR = 1.5;
 
 /**

@@ -49,8 +49,10 @@ export async function runInside(
     const child = spawn('unshare', [...OWN, 'sh', '-c', PREPARE, 'sh', ...places, ...command], {
       stdio: ['ignore', o.onLine === undefined ? 'inherit' : 'pipe', 'inherit'],
       env: { ...process.env, SKEP_CACHE: '/mnt/cache' },
-      ...(o.signal === undefined ? {} : { signal: o.signal, killSignal: 'SIGTERM' }),
     });
+    // It is waited for: what it has started goes with it.
+    const end = (): boolean => child.kill('SIGTERM');
+    o.signal?.addEventListener('abort', end, { once: true });
     if (child.stdout !== null && o.onLine !== undefined) {
       createInterface({ input: child.stdout }).on('line', o.onLine);
     }

@@ -8,6 +8,7 @@ import { attachmentPath, promisedHash } from '../drivers/files/walk.ts';
 import { SkepError, toSkepError } from '../errors.ts';
 import type { Captured, ListingRef, Progress } from '../protocol/methods.ts';
 import { compareBytewise, contentHash, type FileEntry, fileEntry, type ListingChange } from '../repository/index.ts';
+import { attributesOf } from './attributes-of.ts';
 import type { Session, Store } from './session.ts';
 
 const PARALLEL = 4;
@@ -250,8 +251,4 @@ export class AttachmentCapture {
 
 function* entriesOf(changes: Iterable<ListingChange>): Generator<FileEntry> {
   for (const { entry } of changes) if (entry) yield entry;
-}
-
-function attributesOf(s: { mtimeMs: number; mode: number }): { mtimeMs: number; mode: number } {
-  return { mtimeMs: Math.floor(s.mtimeMs), mode: s.mode & 0o7777 };
 }

@@ -18,14 +18,18 @@ export function planRepairFix(topology: Topology): FixPlan {
  */
 export async function repairNodes(
   c: Pick<Connections, 'cluster' | 'agents'>,
-  keyspace: string,
+  topology: Pick<Topology, 'keyspace' | 'nodes'>,
   nodes: readonly string[],
   o: { signal: AbortSignal; emit: Emit },
 ): Promise<{ node: string; ranges: number; ms: number }[]> {
+  const { keyspace } = topology;
   const args = repairArgs(keyspace);
   const done = [];
   for (const [i, node] of nodes.entries()) {
     const stage = `repair ${node}`;
+    // A node's own ranges are as many as its tokens. nodetool tells it too, unless JMX loses that notification.
+    const totalFiles = topology.nodes.find((n) => n.name === node)?.tokens.length;
+    const known = totalFiles === undefined ? {} : { totalFiles };
     const t0 = performance.now();
     o.emit({
       type: 'stage-started',
@@ -37,7 +41,7 @@ export async function repairNodes(
       { argv: nodetoolArgv(c.cluster, node, args) },
       {
         signal: o.signal,
-        onProgress: (p) => o.emit({ type: 'progress', node, store: 'cassandra', stage: 'repair', ...p }),
+        onProgress: (p) => o.emit({ type: 'progress', node, store: 'cassandra', stage: 'repair', ...known, ...p }),
       },
     );
     if (r.exitCode !== 0) throw nodetoolError(node, args, r.exitCode, r.lines.join('\n'));

@@ -19,7 +19,7 @@ import { VERSION } from '../version.ts';
 import { checkAlone, keepOnly } from './capture-search.ts';
 import { Cleanup } from './cleanup.ts';
 import { type BackupWork, targetOf } from './backup-work.ts';
-import { holdTheHive, notStarted } from './cold.ts';
+import { checkCold, holdTheHive, notStarted } from './cold.ts';
 import { configPaths } from './config-paths.ts';
 import { agentOf, connect, type Connections, disconnect, measureClocks } from './connections.ts';
 import { refuseDamaged } from './damaged-attachments.ts';
@@ -90,6 +90,7 @@ export async function backup(given: ClusterConfig, opts: BackupOptions): Promise
         const clocks = await measureClocks(c.agents);
         const ctx = { connections: c, topology: found, clocks, signal: opts.signal, now: Date.now() };
         await preflight(ctx, { emit });
+        if (cold) await checkCold(ctx);
         return found;
       },
     );
@@ -176,10 +177,12 @@ async function capture(w: BackupWork, cold: boolean): Promise<CapturedAll> {
     ),
   );
   const held = cold ? await holdTheHive(w) : undefined;
-  const { cut, schema, search, cassandra, attempts } = await cutUntilGood(w);
-  const filesDone = await stage(emit, 'files-2', 'attachments, second pass', () =>
-    filesAgent.call('files.finish', { target: filesTarget }, { signal }),
-  );
+  const taken = await takeAll().catch(async (e: unknown) => {
+    // Not after the rest of the clean-up: that waits for nodes that may be gone.
+    await held?.start();
+    throw e;
+  });
+  const { cut, schema, search, cassandra, attempts, filesDone } = taken;
   const notStartedFor = await held?.start();
   await refuseDamaged(c, filesDone.mismatched, { signal, emit });
   const searchDone = await stage(emit, 'elasticsearch', 'storing the elasticsearch snapshot', async () => {
@@ -223,6 +226,15 @@ async function capture(w: BackupWork, cold: boolean): Promise<CapturedAll> {
     files: { pinned: filesDone.pinned, mismatched: filesDone.mismatched },
   };
   return { parts, details, attempts, notStartedFor };
+
+  /** The cut, and the last look at the attachments: TheHive goes on after that. */
+  async function takeAll() {
+    const good = await cutUntilGood(w);
+    const filesDone = await stage(emit, 'files-2', 'attachments, second pass', () =>
+      filesAgent.call('files.finish', { target: filesTarget }, { signal }),
+    );
+    return { ...good, filesDone };
+  }
 }
 
 /** Before the cut: what cannot be read is told before anything is pinned. */
@@ -282,6 +294,9 @@ function plan(cluster: ClusterConfig, topology: Topology, cold: boolean): { text
   const { keyspace } = topology;
   return [
     { text: `store new attachments of ${cluster.files.location} (${cluster.files.node})`, changes: false },
+    ...(cluster.config
+      ? [{ text: 'store the configurations of the servers and the versions of packages of every node', changes: false }]
+      : []),
     ...(cold ? [{ text: 'stop TheHive until the cut is taken, then start it again', changes: true }] : []),
     { text: `pin the commit log on ${nodes}: hard links, removed at the end`, changes: true },
     {

@@ -96,7 +96,7 @@ async function mend(
   o.emit({ type: 'plan', steps: plan.steps });
   if (o.dryRun) return { fix: o.fix, done: false, steps: plan.steps };
   if (plan.statement) await alterReplication(c, plan.statement, o.signal);
-  await repairNodes(c, ctx.topology.keyspace, plan.repair, o);
+  await repairNodes(c, ctx.topology, plan.repair, o);
   return { fix: o.fix, done: true, steps: plan.steps };
 }
 

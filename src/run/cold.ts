@@ -1,3 +1,7 @@
+import type { CheckContext } from '../checks/check.ts';
+import { refusalOf } from '../checks/preflight.ts';
+import { runChecks } from '../checks/run-checks.ts';
+import { sudo } from '../checks/sudo.ts';
 import { forNode } from '../config/load.ts';
 import { SkepError, toSkepError } from '../errors.ts';
 import { asRoot } from '../remote/become.ts';
@@ -14,13 +18,19 @@ export interface Held {
 
 const STEP = 'TheHive';
 
+/** Before anything is begun: what can be stopped must be known, and can be started again. Errors: `config-invalid`, `sudo-refused`. */
+export async function checkCold(ctx: CheckContext): Promise<void> {
+  requireTheHive(ctx.connections.cluster);
+  const refusal = refusalOf(await runChecks(ctx, [sudo]));
+  if (refusal) throw refusal;
+}
+
 /**
  * Stops TheHive, one node after the other, on the nodes where it runs. It is started again by `start`, by the clean-up
- * when something fails before, and by the agents when this process dies. Errors: `config-invalid`, `command-failed`.
+ * when something fails before, and by the agents when this process dies. Errors: `command-failed`, `sudo-refused`.
  */
 export async function holdTheHive(w: BackupWork): Promise<Held> {
   const { c, emit, cleanup } = w;
-  requireTheHive(c.cluster);
   const held: string[] = [];
   const start = async (): Promise<void> => {
     const { signal } = new AbortController();
@@ -55,7 +65,7 @@ function idOf(w: BackupWork): string {
 /** What to say when the backup is there and TheHive is not. */
 export function notStarted(backup: string, cause: SkepError): SkepError {
   return new SkepError('command-failed', `backup ${backup} is complete, but TheHive did not start: ${cause.message}`, {
-    hint: cause.hint,
+    hint: `skep tries once more before it ends: see whether it runs now. ${cause.hint}`,
     context: { backup },
     cause,
   });

@@ -34,12 +34,16 @@ export interface CopyRunOptions {
 
 export type CopyResult = CopyReport & { location: string };
 
-/** Copies backups of the cluster's repository into another one. Errors: `repository-missing`, those of `Repository.copyFrom`. */
+/**
+ * Copies backups of the cluster's repository into another one. Errors: `repository-missing`, `config-invalid`
+ * (configurations into what is not sealed), those of `Repository.copyFrom`.
+ */
 export async function copy(cluster: ClusterConfig, o: CopyRunOptions): Promise<CopyResult> {
   const access = o.keys?.identityFile === undefined ? undefined : await readAccessTo(cluster, o.keys);
   const closed = await openOwnRepository(cluster, access);
   const ids: string[] = [];
   for (const id of o.ids ?? []) ids.push(await resolveId(cluster, id));
+  await refuseOpenConfigurations(cluster, closed, { ...o, ids });
   const target = await openTarget(cluster, closed, o);
   if (target === undefined) return plannedForNew(closed, o, ids);
   // For a full disk there; a copy that ended before it was made makes it now.
@@ -66,6 +70,26 @@ export async function copy(cluster: ClusterConfig, o: CopyRunOptions): Promise<C
     },
   });
   return { location: target.location, ...report };
+}
+
+/**
+ * Configurations hold secrets. skep.yaml may have kept them when a backup was taken, and say nothing of them now. Error:
+ * `config-invalid`.
+ */
+async function refuseOpenConfigurations(
+  cluster: ClusterConfig,
+  source: Repository,
+  { to, ids, last }: Pick<CopyRunOptions, 'to' | 'last'> & { ids: readonly string[] },
+): Promise<void> {
+  if (!source.sealed || cluster.config?.unsealed || copyPlace(cluster, to).repository.sealing) return;
+  const whole = (await source.list()).filter((b) => b.state === 'complete');
+  const chosen = ids.length > 0 ? whole.filter((b) => ids.includes(b.id)) : whole.slice(0, last);
+  const found = chosen.find((b) => b.manifest.parts.some((part) => part.store === 'config'));
+  if (!found) return;
+  throw new SkepError('config-invalid', `backup ${found.id} has configurations, and ${to} is not sealed`, {
+    hint: 'They hold secrets: seal that repository, or set `config: { unsealed: true }` in skep.yaml.',
+    context: { backup: found.id },
+  });
 }
 
 /** An identity is read only for what cannot be taken over as it is stored. */

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { ClusterConfig } from '../config/schema.ts';
 import { SkepError, toSkepError } from '../errors.ts';
 import type { Emit } from '../events.ts';
-import { encodingOf, type ManifestPart, newBackupId, type Repository } from '../repository/index.ts';
+import { destinationError, encodingOf, type ManifestPart, newBackupId, type Repository } from '../repository/index.ts';
 import { type ReadKeys, readAccessTo } from './access-to.ts';
 import { resolveId } from './inspect.ts';
 import { openOwnRepository } from './open-repository.ts';
@@ -25,7 +25,8 @@ export interface ExtractOptions {
 
 /**
  * Lays out what a backup holds of one store in a folder of this machine, changing nothing on the cluster. Every content is
- * checked while it is read. Errors: `backup-unknown`, `key-missing`, `usage`, those of reading.
+ * checked while it is read. Where it fails, what was laid out until then stays. Errors: `backup-unknown`, `key-missing`,
+ * `usage`, `no-space`, `restore-failed` (the folder cannot be written), those of reading.
  */
 export async function extract(cluster: ClusterConfig, o: ExtractOptions): Promise<{ files: number; bytes: number }> {
   const repository = await openOwnRepository(cluster, await readAccessTo(cluster, o.keys));
@@ -90,7 +91,9 @@ async function layOut(
     if (below !== undefined && entry.path !== below && !entry.path.startsWith(`${below}/`)) continue;
     const mode = entry.mode === undefined ? {} : { mode: entry.mode };
     const file = join(to, entry.path);
-    await mkdir(dirname(file), { recursive: true });
+    await mkdir(dirname(file), { recursive: true }).catch((e: unknown) => {
+      throw destinationError(e, file);
+    });
     await repository.extract(entry.object, file, { signal, prefer: encodingOf(entry), ...mode });
     total.files++;
     total.bytes += entry.size;

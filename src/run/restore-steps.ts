@@ -86,7 +86,7 @@ export async function restoreSteps(w: RestoreWork): Promise<Restored> {
     await step('repair', 'full repair, node after node', () => {
       const names = nodesOf(c.cluster, 'cassandra').map((n) => n.name);
       const progress: Emit = (e) => e.type === 'progress' && emit(e);
-      return repairNodes(c, details.topology.keyspace, names, { signal, emit: progress });
+      return repairNodes(c, details.topology, names, { signal, emit: progress });
     });
     await step('grace-back', 'putting gc_grace_seconds back', () => lowerGrace(c, details, signal));
   } else {

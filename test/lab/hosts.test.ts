@@ -40,6 +40,7 @@ describe.runIf(possible)('three hosts and an operator who is not root', () => {
   test.each([
     ['sudo knows nothing of skep', { code: 'sudo-refused', exitCode: 12, left: [] }],
     ['sudo starts no services', { code: 'sudo-refused', exitCode: 12, thehive: 'ready' }],
+    ['sudo starts no services, cold', { code: 'sudo-refused', exitCode: 12, thehive: 'ready', left: [] }],
     ['Cassandra is shown no certificate', { code: 'cql-failed', left: [] }],
     ['the key of a host is another one', { code: 'ssh-credentials', exitCode: 12, left: [] }],
     ['ssh is refused', { code: 'node-unreachable', left: [] }],
@@ -49,6 +50,8 @@ describe.runIf(possible)('three hosts and an operator who is not root', () => {
 
   test('cold: TheHive is stopped for the cut and started again, also when skep is killed meanwhile', () => {
     expect(seen.get('killed while TheHive is stopped')).toEqual({ stopped: true, thehive: 'ready', agents: 0 });
+    const ended = { exitCode: 143, started: true, thehive: 'ready', left: [] };
+    expect(seen.get('told to end while TheHive is stopped')).toMatchObject(ended);
     expect(seen.get('cold')).toMatchObject({ exitCode: 0, during: 'stopped', after: 'ready', left: [] });
   });
 

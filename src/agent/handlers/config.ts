@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { SkepError } from '../../errors.ts';
 import { compareBytewise, type FileEntry, fileEntry } from '../../repository/index.ts';
 import type { MethodHandlers } from '../handlers.ts';
+import { attributesOf } from '../attributes-of.ts';
 import { runCommand } from '../run-command.ts';
 
 /** How the machine's packages are asked for: Debian's, else those of Red Hat. */
@@ -24,8 +25,7 @@ export const configHandlers = {
       signal.throwIfAborted();
       const s = await stat(path);
       const o = await store.writer.putFile(path, { signal });
-      const attributes = { mtimeMs: Math.floor(s.mtimeMs), mode: s.mode & 0o7777 };
-      entries.push(fileEntry(path.slice(1), o, attributes));
+      entries.push(fileEntry(path.slice(1), o, attributesOf(s)));
     }
     const packages = await installedPackages(signal);
     if (packages !== undefined) entries.push(fileEntry(PACKAGES, await store.writer.putBytes(Buffer.from(packages))));

@@ -4,6 +4,7 @@ import { promisedHash, walkFiles } from '../../drivers/files/walk.ts';
 import { SkepError } from '../../errors.ts';
 import { type FileEntry, fileEntry } from '../../repository/index.ts';
 import { AttachmentCapture } from '../attachment-capture.ts';
+import { attributesOf } from '../attributes-of.ts';
 import { sha256File } from '../hash-file.ts';
 import type { MethodHandlers } from '../handlers.ts';
 
@@ -69,7 +70,7 @@ export const filesHandlers = {
       const s = await stat(absolute);
       const o = await store.writer.putFile(absolute, { signal });
       bytes += o.size;
-      entries.push(fileEntry(path, o, { mtimeMs: Math.floor(s.mtimeMs), mode: s.mode & 0o7777 }));
+      entries.push(fileEntry(path, o, attributesOf(s)));
       progress({ files: entries.length, bytes, totalFiles: paths.length });
     }
     const listing = await store.repository.writeListing(entries, store.writer, { signal });

@@ -74,6 +74,8 @@ function connectError(address: string, e: unknown): SkepError {
   return new SkepError('cql-failed', `no CQL connection to ${address}: ${inner[0]?.message ?? (e as Error).message}`, {
     context: { address },
     retryable: true,
-    hint: `Check that Cassandra runs on that node (\`nodetool status\`) and that cassandra.port is right.`,
+    hint: /certificate|SSL|TLS/i.test(text)
+      ? "Check `cassandra.ca_file` and `cassandra.client` in skep.yaml: Cassandra and skep must know each other's CA."
+      : 'Check that Cassandra runs on that node (`nodetool status`) and that cassandra.port is right.',
   });
 }

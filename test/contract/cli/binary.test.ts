@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { randomBytes } from 'node:crypto';
-import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
@@ -65,6 +65,19 @@ test('keeps its compiled code for the next start, once, and does without where t
   await execa('truncate', ['-s', '1000', path.join(kept, name)]);
   expect(await skep('--version')).toMatchObject({ exitCode: 0, stdout: VERSION });
   expect((await readFile(path.join(kept, name))).length).toBeGreaterThan(1000);
+});
+
+test.runIf(process.getuid?.() === 0)('runs with a home that its user may not look into, as after sudo', async () => {
+  const closed = path.join(folder, 'closed');
+  await mkdir(closed, { mode: 0o700 });
+  const open = path.join(folder, 'open');
+  await mkdir(open, { mode: 0o755 });
+  await chmod(folder, 0o755);
+  await copyFile(binary, path.join(open, 'skep'));
+  await chmod(path.join(open, 'skep'), 0o755);
+  const argv = ['--reuid', '64100', '--regid', '64100', '--clear-groups', '--', path.join(open, 'skep'), '--version'];
+  const ran = await execa('setpriv', argv, { env: { HOME: closed, XDG_CACHE_HOME: undefined }, reject: false });
+  expect(ran).toMatchObject({ exitCode: 0, stdout: VERSION, stderr: '' });
 });
 
 test('is the agent too', async () => {

@@ -56,7 +56,12 @@ async function configOf(name: string, cluster: object): Promise<string> {
   return fileOf(name, 'yaml');
 }
 
-async function backUp(location: string, { namingKey, recipients }: Keys, content: string): Promise<string> {
+async function backUp(
+  location: string,
+  { namingKey, recipients }: Keys,
+  content: string,
+  store = 'files',
+): Promise<string> {
   const access = { location, namingKey, recipients };
   const made = { clusterName: 'prod', clusterId: 'c'.repeat(32) };
   const repository = await openRepository(access).catch(() => initRepository(access, made));
@@ -66,7 +71,7 @@ async function backUp(location: string, { namingKey, recipients }: Keys, content
   const entry = fileEntry('attachment/a', await writer.putBytes(Buffer.from(content)));
   const listing = await repository.writeListing([entry], writer);
   await writer.close();
-  const parts = [{ node: 'n1', store: 'files', ...listing, newBytes: writer.totals.newBytes }];
+  const parts = [{ node: 'n1', store, ...listing, newBytes: writer.totals.newBytes }];
   const times = { startedAt: at.toISOString(), finishedAt: at.toISOString(), consistency: 'cut' } as const;
   await repository.publish({ id, ...times, cutMicros: '1795400000000001', parts, details: details() });
   return id;
@@ -145,4 +150,19 @@ test('a copy with recipients of its own is rotated by its name', async () => {
   const rotated = await skep(['keys', 'rotate', '--of', 'partner', '--config', config, '--json']);
   expect(rotated).toMatchObject({ exitCode: 0, events: [{ generation: 2 }] });
   expect(await skep(['copy', '--to', 'partner', ...identity, '--config', config])).toMatchObject({ exitCode: 0 });
+});
+
+test('configurations are not copied into what is not sealed, whatever skep.yaml says of them now', async () => {
+  const [from, to] = [join(root, 'with-config'), join(root, 'with-config-to')];
+  await backUp(from, own, 'a password', 'config');
+  const repository = sealed(from, 'own', fileOf('own', 'identity'));
+  const copies = { open: { location: to } };
+  const args = ['copy', '--to', 'open', '--init', '--json', '--config'];
+  const refused = await skep([...args, await configOf('silent', { repository, copies })]);
+  expect(refused.exitCode).toBe(2);
+  expect(errorOf(refused)).toMatchObject({ code: 'config-invalid', hint: expect.stringContaining('unsealed') });
+  expect(await readdir(to).catch(() => [])).toEqual([]);
+
+  const allowed = await configOf('allowed', { repository, copies, config: { unsealed: true } });
+  expect(await skep([...args, allowed])).toMatchObject({ exitCode: 0 });
 });

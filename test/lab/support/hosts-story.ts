@@ -80,6 +80,10 @@ async function story(): Promise<void> {
   tell('sudo starts no services', await runSkep(['restore', newest?.id ?? '', '--yes'], skep), {
     thehive: await lab.janusgraph.state(),
   });
+  tell('sudo starts no services, cold', await runSkep(['backup', '--consistency', 'cold'], skep), {
+    thehive: await lab.janusgraph.state(),
+    left: await leftovers(lab),
+  });
   await writeFile(sudoers, lines);
 
   const bare = await configVariant(lab, 'no-certificate', [[['cassandra', 'client'], undefined]]);
@@ -120,6 +124,19 @@ async function story(): Promise<void> {
   // It is not silent long enough yet to be taken for dead.
   const repository = await openRepository(lab.record.repository);
   for (const { id } of await repository.leases()) await runSkep(['unlock', id, '--yes', '--force'], skep);
+
+  const told = new AbortController();
+  const ended = await runSkep(['backup', '--consistency', 'cold'], {
+    ...skep,
+    signal: told.signal,
+    onEvent: (e) => e.type === 'stage-started' && e.stage === STORING && told.abort(),
+  });
+  tell('told to end while TheHive is stopped', ended, {
+    // As a stage: before the clean-up, which waits for nodes that may be gone.
+    started: ended.events.some((e) => e.type === 'stage-done' && e.stage === 'start-thehive'),
+    thehive: await lab.janusgraph.state(),
+    left: await leftovers(lab),
+  });
 
   let during: string | undefined;
   const last = await runSkep(['backup', '--consistency', 'cold'], {

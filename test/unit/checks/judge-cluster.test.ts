@@ -5,6 +5,7 @@ import { judgeViews } from '../../../src/checks/nodes-up.ts';
 import { judgeSchema } from '../../../src/checks/schema-agreement.ts';
 import { localCluster } from '../support/cluster.ts';
 import { judgeRoles, judgeService } from '../../../src/checks/services.ts';
+import { judgeSudo } from '../../../src/checks/sudo.ts';
 import { judgeActivity } from '../../../src/checks/streams.ts';
 import { judgeCassandra, judgeElasticsearch } from '../../../src/checks/versions.ts';
 import type { StatusLine } from '../../../src/drivers/cassandra/status.ts';
@@ -195,6 +196,21 @@ describe('streams', () => {
       verdict: 'pass',
       node: 'n1',
       seen: 'no stream, no repair; 2 tasks on SSTables (2 × compaction)',
+    });
+  });
+});
+
+describe('sudo', () => {
+  test('that runs all of it passes', () => {
+    expect(judgeSudo('n1', [])).toMatchObject({ verdict: 'pass', node: 'n1' });
+  });
+
+  test('that refuses something is told by the commands, with what lets it run them', () => {
+    expect(judgeSudo('n1', ['systemctl start thehive'])).toMatchObject({
+      verdict: 'fail',
+      code: 'sudo-refused',
+      seen: expect.stringContaining('systemctl start thehive'),
+      cure: expect.stringContaining('skep init --sudoers'),
     });
   });
 });

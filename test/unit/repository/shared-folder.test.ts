@@ -87,6 +87,13 @@ test.runIf(canBecome)("in a folder that is one user's alone the umask holds", as
   }
 });
 
+test.runIf(canBecome)('a folder that cannot be reached is told as such', async () => {
+  const location = join(shared('closed', 0o700), 'below');
+  const read = `const { openRepository } = await import(${JSON.stringify(INDEX)});
+    await openRepository(${JSON.stringify(location)}).catch((e) => process.stdout.write(String(e.code)));`;
+  expect(await as(CASSANDRA, read)).toBe('repository-failed');
+});
+
 test.runIf(canBecome)('what another user wrote is put back from a bin, although it may not be linked', async () => {
   const location = shared('repository', 0o2770);
   const write = `const fs = await import('node:fs');

@@ -12,7 +12,13 @@ const SHARED = 0o2020;
  * from now on is open to the group as far as its own mode says so: the umask of a login would close it.
  */
 export function honourSharedFolder(root: string): void {
-  const mode = statSync(root, { throwIfNoEntry: false })?.mode ?? 0;
+  let mode: number;
+  try {
+    ({ mode } = statSync(root));
+  } catch {
+    // Absent, or out of reach: whatever is done with it next says so.
+    return;
+  }
   if ((mode & SHARED) === SHARED && isMainThread) process.umask(process.umask() & ~0o070);
 }
 
