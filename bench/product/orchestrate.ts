@@ -16,7 +16,7 @@ const repository = await openRepository(access);
 const run = newBackupId();
 const startedAt = new Date().toISOString();
 const lease = await repository.acquireLease('write', { run, host: hostname(), pid: process.pid });
-const agents = await openAgents(cluster, undefined, cluster.agent.nice);
+const agents = await openAgents(cluster, { nice: cluster.agent.nice });
 const each = { cluster, agents };
 const of = (node: string): CassandraSource => sources[node] as CassandraSource;
 const target = (node: string) => ({ repository: access, run, writer: `${node}-cassandra` });

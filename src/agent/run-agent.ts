@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Peer, type Handler } from '../protocol/peer.ts';
-import { useFileThreads } from '../repository/index.ts';
+import { setRelay, useFileThreads } from '../repository/index.ts';
 import { VERSION } from '../version.ts';
 import { handlers } from './handlers.ts';
 import { Session } from './session.ts';
@@ -25,6 +25,7 @@ export async function runAgent(
     version: VERSION,
     handlers: change(handlers(session)),
   });
+  setRelay((request, bytes) => peer.exchange('relay', request, bytes === undefined ? {} : { bytes }));
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => peer.close());
   const reason = await peer.ending;
   // What does not heed its signal must not keep pins and snapshots for ever.

@@ -141,6 +141,11 @@ const cluster = z.strictObject({
       nice: z.number().int().min(0).max(19).default(10),
       /** Files that it stores at once; three of SSTables and four attachments when absent. */
       parallel: z.number().int().min(1).max(64).optional(),
+      /**
+       * `direct`: each node reads and writes the repository itself. `relay`: through this machine, over the connection to its
+       * agent. `auto`: through this machine where a node does not reach the repository.
+       */
+      data_path: z.enum(['auto', 'direct', 'relay']).default('auto'),
       /** Bytes a second that each node sends to the repository; as fast as it goes when absent. */
       limit_upload: size.refine((bytes) => bytes > 0, 'more than nothing').optional(),
       users: z

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { deserializeError, type SerializedError, SkepError, toSkepError } from '../errors.ts';
-import { encodeFrame, FrameDecoder, PROTOCOL_VERSION } from './frames.ts';
+import { encodeFrame, type Frame, FrameDecoder, PROTOCOL_VERSION } from './frames.ts';
 import { type Message, messageSchema } from './messages.ts';
 
 /** With the time that an agent takes to clean up, one that has lost its controller is gone within 30 s. */
@@ -9,11 +9,30 @@ const SILENCE_MS = 18_000;
 /** What a handler of a call is given beside its parameters. */
 export interface CallContext {
   signal: AbortSignal;
+  /** What came with the call beside its parameters. */
+  bytes?: Buffer | undefined;
   /** Sends an event of this call to the caller; resolves when the pipe has room again. */
   emit(event: unknown): Promise<void>;
 }
 
-/** Answers one method; what it throws reaches the caller as a SkepError. */
+/** An answer that has bytes beside its value. */
+export class WithBytes {
+  readonly value: unknown;
+  readonly bytes: Uint8Array;
+
+  constructor(value: unknown, bytes: Uint8Array) {
+    this.value = value;
+    this.bytes = bytes;
+  }
+}
+
+/** The value of an answer, and the bytes that came with it. */
+export interface Answer {
+  value: unknown;
+  bytes: Buffer | undefined;
+}
+
+/** Answers one method, with a value or `WithBytes`; what it throws reaches the caller as a SkepError. */
 export type Handler = (params: unknown, ctx: CallContext) => Promise<unknown>;
 
 export interface PeerOptions {
@@ -31,14 +50,14 @@ export interface PeerOptions {
 }
 
 interface Pending {
-  resolve(value: unknown): void;
+  resolve(answer: Answer): void;
   reject(e: unknown): void;
   onEvent: ((event: unknown) => void) | undefined;
 }
 
 /**
  * One end of the conversation between controller and agent: calls, their events, cancellation and heartbeats over a
- * pair of byte streams. Both ends are the same class; only the agent has handlers. `closed` resolves with the reason
+ * pair of byte streams. Both ends are the same class. `closed` resolves with the reason
  * when the conversation has ended, and by then every running handler's signal is aborted, has settled, and every call
  * is rejected; `ending` does not wait for the handlers.
  */
@@ -89,11 +108,20 @@ export class Peer {
   }
 
   /** Calls a method of the other side. Rejects with the SkepError that it threw, or with why the conversation ended. */
-  call(
+  async call(
     method: string,
     params: unknown,
     opts: { signal?: AbortSignal; onEvent?: (event: unknown) => void } = {},
   ): Promise<unknown> {
+    return (await this.exchange(method, params, opts)).value;
+  }
+
+  /** The same, with bytes beside the parameters and the answer. They may be used again when this returns its promise. */
+  exchange(
+    method: string,
+    params: unknown,
+    opts: { signal?: AbortSignal; onEvent?: (event: unknown) => void; bytes?: Uint8Array } = {},
+  ): Promise<Answer> {
     if (this.#end) return Promise.reject(this.#end);
     if (opts.signal?.aborted) return Promise.reject(toSkepError(opts.signal.reason, 'cancelled'));
     const id = this.#nextId++;
@@ -105,9 +133,9 @@ export class Peer {
       giveUp = setTimeout(() => this.#pending.get(id)?.reject(reason), this.#o.cancelMs ?? 60_000);
     };
     opts.signal?.addEventListener('abort', cancel, { once: true });
-    return new Promise((resolve, reject) => {
+    return new Promise<Answer>((resolve, reject) => {
       this.#pending.set(id, { resolve, reject, onEvent: opts.onEvent });
-      void this.#send({ t: 'call', id, method, params });
+      void this.#send({ t: 'call', id, method, params }, opts.bytes);
     }).finally(() => {
       clearTimeout(giveUp);
       this.#pending.delete(id);
@@ -143,10 +171,10 @@ export class Peer {
     if (this.#end) return;
     this.#lastHeard = Date.now();
     try {
-      for (const raw of this.#decoder.push(chunk)) {
-        const parsed = messageSchema.safeParse(raw);
+      for (const frame of this.#decoder.push(chunk)) {
+        const parsed = messageSchema.safeParse(frame.message);
         if (!parsed.success) throw new SkepError('protocol-error', 'a message of no known shape');
-        this.#dispatch(parsed.data);
+        this.#dispatch(parsed.data, frame.bytes);
         if (this.#end) return;
       }
     } catch (e) {
@@ -154,7 +182,7 @@ export class Peer {
     }
   }
 
-  #dispatch(m: Message): void {
+  #dispatch(m: Message, bytes: Frame['bytes']): void {
     if (!this.#greeted && m.t !== 'hello') throw new SkepError('protocol-error', `a ${m.t} before the greeting`);
     switch (m.t) {
       case 'hello':
@@ -165,13 +193,13 @@ export class Peer {
         this.#hello(m.skep);
         return;
       case 'call':
-        this.#answer(m.id, m.method, m.params);
+        this.#answer(m.id, m.method, m.params, bytes);
         return;
       case 'event':
         this.#pending.get(m.id)?.onEvent?.(m.event);
         return;
       case 'result':
-        this.#pending.get(m.id)?.resolve(m.value);
+        this.#pending.get(m.id)?.resolve({ value: m.value, bytes });
         this.#pending.delete(m.id);
         return;
       case 'error':
@@ -186,7 +214,7 @@ export class Peer {
     }
   }
 
-  #answer(id: number, method: string, params: unknown): void {
+  #answer(id: number, method: string, params: unknown, bytes: Frame['bytes']): void {
     if (this.#running.has(id)) throw new SkepError('protocol-error', `call ${id} is under way already`);
     const { handlers = {} } = this.#o;
     const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined;
@@ -194,13 +222,15 @@ export class Peer {
     this.#running.set(id, controller);
     const ctx: CallContext = {
       signal: controller.signal,
+      bytes,
       emit: (event) => this.#send({ t: 'event', id, event }),
     };
     const work = (async () => {
       try {
         if (!handler) throw new SkepError('protocol-error', `no method is called ${method}`);
-        const value = await handler(params, ctx);
-        await this.#send({ t: 'result', id, value: value ?? null });
+        const answer = await handler(params, ctx);
+        const { value, bytes: beside } = answer instanceof WithBytes ? answer : { value: answer, bytes: undefined };
+        await this.#send({ t: 'result', id, value: value ?? null }, beside);
       } catch (e) {
         await this.#send({ t: 'error', id, error: { ...toSkepError(e).toJSON() } });
       } finally {
@@ -212,10 +242,10 @@ export class Peer {
   }
 
   /** Resolves when the pipe takes more; a closed conversation swallows what is sent. */
-  #send(m: Message): Promise<void> {
+  #send(m: Message, bytes?: Uint8Array): Promise<void> {
     const { output } = this.#o;
     if (this.#end || output.destroyed || output.writableEnded) return Promise.resolve();
-    if (output.write(encodeFrame(m))) return Promise.resolve();
+    if (output.write(encodeFrame(m, bytes))) return Promise.resolve();
     this.#room ??= new Promise((resolve) => {
       const done = () => {
         output.off('drain', done);

@@ -1,6 +1,7 @@
 import { isSea } from 'node:sea';
 import { forNode } from '../config/load.ts';
 import type { ClusterConfig, NodeConfig } from '../config/schema.ts';
+import type { RelayServer } from '../repository/index.ts';
 import { type AgentProcess, AgentWanted, startAgent } from './agent-process.ts';
 import { asUser, type Store, usersOn } from './become.ts';
 import { deliver, type Executables, findExecutables, startCommand } from './deliver.ts';
@@ -12,10 +13,12 @@ export interface Agent extends AgentProcess {
   as(store: Store): AgentProcess;
 }
 
-interface OpenOptions {
+export interface OpenOptions {
   signal?: AbortSignal | undefined;
   /** Its niceness, and that of all that it runs: not for whoever starts servers. */
   nice?: number | undefined;
+  /** See `Start.relay`: each agent has its own. */
+  relay?: (() => Promise<RelayServer>) | undefined;
 }
 
 /** How skep's own source is run as an agent under this Node, for those that run from it. */
@@ -51,7 +54,7 @@ export async function openAgent(node: NodeConfig, cluster: ClusterConfig, opts: 
 async function starter(
   node: NodeConfig,
   cluster: ClusterConfig,
-  { signal, nice = 0 }: OpenOptions,
+  { signal, nice = 0, relay }: OpenOptions,
 ): Promise<(user?: string) => Promise<AgentProcess>> {
   const transport = transportTo(node, cluster);
   const { command, folder, become } = cluster.agent;
@@ -59,11 +62,11 @@ async function starter(
   const executables = await toDeliver(node, cluster);
   if (!executables) {
     const there = forNode(command ?? ownCommand(), node.name);
-    return (user) => startAgent({ node, transport, command: [...before(user), ...there], user, signal });
+    return (user) => startAgent({ node, transport, command: [...before(user), ...there], user, signal, relay });
   }
   const place = { folder, forOthers: become === 'sudo' };
   const run = (user: string | undefined) =>
-    startAgent({ node, transport, command: startCommand(executables, place, before(user)), user, signal });
+    startAgent({ node, transport, command: startCommand(executables, place, before(user)), user, signal, relay });
   return async (user) => {
     try {
       return await run(user);

@@ -5,9 +5,11 @@ import type { NodeConfig } from '../config/schema.ts';
 import { SkepError } from '../errors.ts';
 import type { Method, Params, Progress, Results } from '../protocol/methods.ts';
 import { Peer } from '../protocol/peer.ts';
+import type { RelayServer } from '../repository/index.ts';
 import { VERSION } from '../version.ts';
 import { sudoFailure } from './become.ts';
 import { wantedFor } from './deliver.ts';
+import { Relayed } from './relayed.ts';
 import type { Transport } from './transport.ts';
 
 /** A running agent on one node: a process there. */
@@ -50,18 +52,26 @@ export interface Start {
   /** Whom sudo is to hand over to. */
   user?: string | undefined;
   signal?: AbortSignal | undefined;
+  /** Opens the repository for an agent that does not reach it; made when it first asks. */
+  relay?: (() => Promise<RelayServer>) | undefined;
 }
 
 /**
  * Starts an agent and waits for its greeting.
  * Errors: `ssh-credentials`, `sudo-refused`, `node-unreachable`, `agent-failed` (an `AgentWanted` when it is not there), `protocol-error`.
  */
-export async function startAgent({ node, transport, command, user, signal }: Start): Promise<AgentProcess> {
+export async function startAgent({ node, transport, command, user, signal, relay }: Start): Promise<AgentProcess> {
   const [file, ...args] = transport.argv(command);
   const child = execa(file, args, { stdin: 'pipe', stdout: 'pipe', stderr: 'pipe', buffer: false, reject: false });
   let stderr = '';
   child.stderr.on('data', (b: Buffer) => (stderr = (stderr + b.toString('utf8')).slice(-8192)));
-  const peer = new Peer({ input: child.stdout, output: child.stdin, version: VERSION });
+  const relayed = relay && new Relayed(relay);
+  const peer = new Peer({
+    input: child.stdout,
+    output: child.stdin,
+    version: VERSION,
+    handlers: relayed ? { relay: relayed.handler } : {},
+  });
   const said = once(child.stderr, 'end').catch(() => {});
   // Its exit, not the end of its output: an ssh master that stays in the background (ControlPersist) keeps that open.
   const ended = once(child, 'exit').then(
@@ -118,6 +128,8 @@ export async function startAgent({ node, transport, command, user, signal }: Sta
     async close() {
       peer.close();
       child.stdin.end();
+      await peer.closed;
+      await relayed?.end();
       const killers = [setTimeout(() => child.kill(), END_MS), setTimeout(() => child.kill('SIGKILL'), KILL_MS)];
       await ended;
       for (const k of killers) clearTimeout(k);

@@ -24,6 +24,8 @@ export const repositoryAccess = z.strictObject({
   /** An absolute path, or `s3://bucket` with an optional `/prefix`. */
   location: z.string().min(1),
   s3: s3Access.optional(),
+  /** The controller reads and writes it for this node, which does not reach it (`setRelay`). */
+  relayed: z.boolean().optional(),
   /** Of a sealed repository: names objects; 64 hex digits. */
   namingKey: z
     .string()

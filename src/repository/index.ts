@@ -6,6 +6,9 @@ import type { Backend } from './backend/backend.ts';
 import { PathBackend } from './backend/path/path-backend.ts';
 import { honourSharedFolder } from './backend/path/shared-folder.ts';
 import { probeBackend } from './backend/probe.ts';
+import { RelayBackend } from './backend/relay/relay-backend.ts';
+import { RelayServer } from './backend/relay/relay-server.ts';
+import { relay } from './backend/relay/relay.ts';
 import { isS3Location } from './backend/s3/s3-location.ts';
 import { initOnBackend, openOnBackend } from './repository.ts';
 import type { GivenKeys } from './sealing/open-keyring.ts';
@@ -44,6 +47,8 @@ export { isHalfWritten } from './content/extract-object.ts';
 export { compareBytewise } from './format/order.ts';
 export { contentHash, encodingOf, fileEntry } from './format/listing-entry.ts';
 export { type Encoding, newBackupId } from './format/names.ts';
+export { setRelay } from './backend/relay/relay.ts';
+export type { RelayServer } from './backend/relay/relay-server.ts';
 export { openHintCache } from './hint-cache.ts';
 
 /**
@@ -77,8 +82,14 @@ export async function probeRepository(access: RepositoryAccess): Promise<string>
   return id;
 }
 
+/** Answers one node that does not reach the repository. Errors: those of the storage. */
+export async function serveRelay(access: RepositoryAccess): Promise<RelayServer> {
+  return new RelayServer(await openBackend(access));
+}
+
 async function openBackend(access: RepositoryAccess | string): Promise<Backend> {
-  const { location, s3 }: RepositoryAccess = typeof access === 'string' ? { location: access } : access;
+  const { location, s3, relayed }: RepositoryAccess = typeof access === 'string' ? { location: access } : access;
+  if (relayed === true) return RelayBackend.open(relay());
   if (isS3Location(location)) {
     if (s3 === undefined) throw new SkepError('config-invalid', `how ${location} is reached is not known`);
     // The SDK takes half a second to load: only who needs it waits for it.

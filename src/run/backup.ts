@@ -23,6 +23,7 @@ import { checkCold, holdTheHive, notStarted } from './cold.ts';
 import { configPaths } from './config-paths.ts';
 import { agentOf, connect, type Connections, disconnect, measureClocks } from './connections.ts';
 import { refuseDamaged } from './damaged-attachments.ts';
+import { lookFromNodes, tellDataPaths } from './data-path.ts';
 import type { Details } from './details.ts';
 import { stateFolder, unfinishedRestore } from './journal.ts';
 import { checkOwner, openOwnRepository } from './open-repository.ts';
@@ -90,12 +91,13 @@ export async function backup(given: ClusterConfig, opts: BackupOptions): Promise
         const clocks = await measureClocks(c.agents);
         const ctx = { connections: c, topology: found, clocks, signal: opts.signal, now: Date.now() };
         await preflight(ctx, { emit });
+        await lookFromNodes(c, opts.signal);
         if (cold) await checkCold(ctx);
         return found;
       },
     );
     if (opts.dryRun) {
-      emit({ type: 'plan', steps: plan(cluster, topology, cold) });
+      emit({ type: 'plan', steps: plan(c, topology, cold) });
       return undefined;
     }
     const lease = await repository.acquireLease('write', { run, host: hostname(), pid: process.pid });
@@ -289,10 +291,12 @@ async function peakMemory(c: Connections): Promise<Record<string, number>> {
   return peaks;
 }
 
-function plan(cluster: ClusterConfig, topology: Topology, cold: boolean): { text: string; changes: boolean }[] {
+function plan(c: Connections, topology: Topology, cold: boolean): { text: string; changes: boolean }[] {
+  const { cluster } = c;
   const nodes = topology.nodes.map((n) => n.name).join(', ');
   const { keyspace } = topology;
   return [
+    ...tellDataPaths(c).map((text) => ({ text, changes: false })),
     { text: `store new attachments of ${cluster.files.location} (${cluster.files.node})`, changes: false },
     ...(cluster.config
       ? [{ text: 'store the configurations of the servers and the versions of packages of every node', changes: false }]

@@ -6,6 +6,7 @@ import { type Cql, openCql } from '../drivers/cassandra/cql.ts';
 import { openSearch } from '../drivers/elasticsearch/client.ts';
 import { type SkepError, toSkepError } from '../errors.ts';
 import { type Agent, openAgent } from '../remote/agent-client.ts';
+import { serveRelay } from '../repository/index.ts';
 import { closeAgents, type Connections, disconnect } from './connections.ts';
 import { accessTo } from './access-to.ts';
 
@@ -32,7 +33,12 @@ export async function connectSome(
     findings.push(notReached(e, node));
   };
   await Promise.all(
-    cluster.nodes.map((n) => openAgent(n, cluster, { signal }).then((a) => agents.set(n.name, a), told(n.name))),
+    cluster.nodes.map((n) =>
+      openAgent(n, cluster, { signal, relay: () => serveRelay(access) }).then(
+        (a) => agents.set(n.name, a),
+        told(n.name),
+      ),
+    ),
   );
   if (agents.size > 0) {
     await Promise.all(

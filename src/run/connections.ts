@@ -5,11 +5,12 @@ import { closeCqlSessions, type CqlSessions, openCqlSessions } from '../discover
 import type { Cql } from '../drivers/cassandra/cql.ts';
 import { openSearch, type Search } from '../drivers/elasticsearch/client.ts';
 import { SkepError } from '../errors.ts';
-import { type Agent, openAgent } from '../remote/agent-client.ts';
+import { type Agent, openAgent, type OpenOptions } from '../remote/agent-client.ts';
 import type { AgentProcess } from '../remote/agent-process.ts';
 import type { Store } from '../remote/become.ts';
-import type { RepositoryAccess } from '../repository/index.ts';
+import { type RepositoryAccess, serveRelay } from '../repository/index.ts';
 import { accessTo } from './access-to.ts';
+import type { Reach } from './data-path.ts';
 
 /** An agent on every node that skep works with, by node name. */
 export type Agents = ReadonlyMap<string, Agent>;
@@ -20,8 +21,10 @@ export interface Connections {
   agents: Agents;
   cql: CqlSessions;
   search: Search;
-  /** What the agents are given: to write into the repository, or to read it. */
+  /** To write into the repository, or to read it. Agents are given what `accessFor` makes of it. */
   access: RepositoryAccess;
+  /** What `lookFromNodes` found. */
+  reach?: readonly Reach[];
 }
 
 /**
@@ -34,7 +37,7 @@ export async function connect(
   o: { cql?: boolean; access?: RepositoryAccess; nice?: number } = {},
 ): Promise<Connections> {
   const access = o.access ?? (await accessTo(cluster));
-  const agents = await openAgents(cluster, signal, o.nice);
+  const agents = await openAgents(cluster, { signal, nice: o.nice, relay: () => serveRelay(access) });
   let cql: CqlSessions | undefined;
   try {
     cql = o.cql === false ? new Map() : await openCqlSessions(cluster);
@@ -50,9 +53,9 @@ export async function disconnect(c: Connections): Promise<void> {
   await Promise.allSettled([closeCqlSessions(c.cql), c.search.close(), closeAgents(c.agents)]);
 }
 
-export async function openAgents(cluster: ClusterConfig, signal?: AbortSignal, nice?: number): Promise<Agents> {
+export async function openAgents(cluster: ClusterConfig, options: OpenOptions = {}): Promise<Agents> {
   const opened = await Promise.allSettled(
-    cluster.nodes.map(async (n) => [n.name, await openAgent(n, cluster, { signal, nice })] as const),
+    cluster.nodes.map(async (n) => [n.name, await openAgent(n, cluster, options)] as const),
   );
   const agents = new Map(opened.flatMap((r) => (r.status === 'fulfilled' ? [r.value] : [])));
   const failed = opened.find((r) => r.status === 'rejected');

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { tableFolder } from '../drivers/cassandra/snapshot-files.ts';
 import { onCassandraNodes } from './connections.ts';
+import { accessFor } from './data-path.ts';
 import { placesOf } from './restore-places.ts';
 import { listingOf, type RestoreWork } from './restore-work.ts';
 
@@ -33,7 +34,7 @@ export async function layOutCassandra(w: RestoreWork): Promise<void> {
   await onCassandraNodes(w.c, async (agent, name) => {
     const { data, commitlog } = placesOf(w.journal, name);
     const listing = listingOf(w, 'cassandra', name);
-    const repository = w.c.access;
+    const repository = accessFor(w.c, name, 'cassandra');
     await agent.call(
       'restore.sstables',
       {

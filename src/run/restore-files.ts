@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { UNDO_FOLDER } from '../drivers/files/walk.ts';
 import type { ListingRef, Progress } from '../protocol/methods.ts';
 import { agentOf } from './connections.ts';
+import { accessFor } from './data-path.ts';
 import { restoreFolder } from './restore-search.ts';
 import { listingOf, type RestoreWork } from './restore-work.ts';
 
@@ -17,7 +18,7 @@ export async function layOutFiles(w: RestoreWork): Promise<void> {
   }
   await agent.call(
     'restore.tree',
-    { repository: w.c.access, listing, prefix: '', to: location, reuse: aside },
+    { repository: accessFor(w.c, node, 'files'), listing, prefix: '', to: location, reuse: aside },
     { signal: w.signal, onProgress: progressOf(w, node, 'files', listing) },
   );
 }
@@ -28,7 +29,7 @@ export async function layOutSearch(w: RestoreWork): Promise<void> {
   const listing = listingOf(w, 'elasticsearch');
   await agentOf(w.c.agents, node, 'elasticsearch').call(
     'restore.tree',
-    { repository: w.c.access, listing, prefix: '', to: restoreFolder(w.c, w.journal.run) },
+    { repository: accessFor(w.c, node, 'elasticsearch'), listing, prefix: '', to: restoreFolder(w.c, w.journal.run) },
     { signal: w.signal, onProgress: progressOf(w, node, 'elasticsearch', listing) },
   );
 }

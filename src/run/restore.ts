@@ -8,6 +8,7 @@ import { mayBeDown } from './cassandra-life.ts';
 import { Cleanup } from './cleanup.ts';
 import { connect, disconnect } from './connections.ts';
 import { type ReadKeys, readAccessTo } from './access-to.ts';
+import { requireReading } from './data-path.ts';
 import { parseDetails } from './details.ts';
 import { resolveId } from './inspect.ts';
 import { Journal, stateFolder } from './journal.ts';
@@ -77,6 +78,7 @@ export async function restore(cluster: ClusterConfig, o: RestoreOptions): Promis
     const down = mayBeDown(journal);
     const c = await connect(cluster, o.signal, { cql: !down, access });
     cleanup.add('connections', () => disconnect(c));
+    await requireReading(c, o.signal);
     const w: RestoreWork = { c, backup, parts: manifest.parts, details, journal, signal: o.signal, emit };
     // Later, what the cluster is and how much room there is tells only how far the restore has come.
     const isFresh = !down && !journal.isDone('start-cassandra');

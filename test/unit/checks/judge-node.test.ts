@@ -5,7 +5,8 @@ import { judgeLeft } from '../../../src/checks/leftovers.ts';
 import { judgeLogs } from '../../../src/checks/logs.ts';
 import { judgeFolders, judgeLinks } from '../../../src/checks/permissions.ts';
 import { configFolders, judgeArchiving } from '../../../src/checks/point-in-time.ts';
-import { judgeMount } from '../../../src/checks/repository.ts';
+import { judgeReach } from '../../../src/checks/repository.ts';
+import { judgeMount } from '../../../src/run/data-path.ts';
 import { judgeNeeds } from '../../../src/checks/space.ts';
 import { pinNeed, repositoryNeed, snapshotNeed, stagingNeed } from '../../../src/checks/space-needs.ts';
 import type { Space } from '../../../src/protocol/methods.ts';
@@ -59,17 +60,25 @@ describe('permissions', () => {
 });
 
 describe('repository', () => {
-  const of = (folder: Partial<Space>, marker: Partial<Space>) =>
-    judgeMount({ node: 'n2', user: 'skep', folder: spaceAt('/r', folder), marker: spaceAt('/r/skep.json', marker) })[0];
+  const of = (folder: Partial<Space>, marker: Partial<Space>, path: 'auto' | 'direct' = 'direct') => {
+    const spaces = { folder: spaceAt('/r', folder), marker: spaceAt('/r/skep.json', marker) };
+    return judgeReach('n2', judgeMount({ node: 'n2', user: 'skep', ...spaces }), path)[0];
+  };
 
-  test('a node on which the storage is not mounted fails', () => {
+  test('a node on which the storage is not mounted sends through this machine, unless that is not wanted', () => {
     expect(of({}, {})).toBeUndefined();
     expect(of({ exists: false }, { exists: false })).toMatchObject({ verdict: 'fail', code: 'repository-missing' });
     expect(of({}, { exists: false })?.seen).toBe('/r is there, but the repository is not in it');
+    expect(of({ exists: false }, { exists: false }, 'auto')).toMatchObject({
+      verdict: 'warn',
+      seen: '/r is not there: its data go through this machine',
+    });
   });
 
   test('one that skep may not write fails', () => {
-    expect(of({ writable: false }, {})).toMatchObject({ verdict: 'fail', seen: 'skep may not write /r' });
+    for (const path of ['auto', 'direct'] as const) {
+      expect(of({ writable: false }, {}, path)).toMatchObject({ verdict: 'fail', seen: 'skep may not write /r' });
+    }
   });
 });
 

@@ -23,8 +23,8 @@ export function bareEnd(o: PairOptions & { highWaterMark?: number } = {}) {
     next: async (t: string): Promise<Record<string, unknown>> => {
       const decoder = new FrameDecoder();
       for await (const chunk of output.iterator({ destroyOnReturn: false })) {
-        for (const m of decoder.push(chunk as Buffer)) {
-          if ((m as { t: string }).t === t) return m as Record<string, unknown>;
+        for (const { message } of decoder.push(chunk as Buffer)) {
+          if ((message as { t: string }).t === t) return message as Record<string, unknown>;
         }
       }
       throw new Error(`the peer sent no ${t}`);
