@@ -37,7 +37,19 @@ describe.runIf(possible)('three hosts and an operator who is not root', () => {
     expect(seen.get('the cable of a node stays out')?.['code']).toMatch(/node-unreachable|agent-failed|cql-failed/);
   });
 
+  test('nodes that do not reach the repository send through the controller, which says so', () => {
+    const [of1, of2] = ['n1', 'n2'].map((node) => expect.stringContaining(`${node} sends through this machine`));
+    const warned = [/its data go through this machine/, /its data go through this machine/].map(expect.stringMatching);
+    expect(seen.get('two nodes do not reach the repository')).toMatchObject({
+      exitCode: 0,
+      plan: [expect.stringContaining('n3 write straight into'), of1, of2],
+      warned: expect.arrayContaining(warned),
+      left: [],
+    });
+  });
+
   test.each([
+    ['they do not, and are to write it themselves', { code: 'repository-missing', left: [] }],
     ['sudo knows nothing of skep', { code: 'sudo-refused', exitCode: 12, left: [] }],
     ['sudo starts no services', { code: 'sudo-refused', exitCode: 12, thehive: 'ready' }],
     ['sudo starts no services, cold', { code: 'sudo-refused', exitCode: 12, thehive: 'ready', left: [] }],

@@ -9,7 +9,7 @@ import { runSkep, type SkepRun, type SkepRunOptions } from '../../../lab/scenari
 import { STEADY_RATE, Trial } from '../../../lab/scenarios/trial.ts';
 import { openRepository } from '../../../src/index.ts';
 import { configVariant } from './config-variant.ts';
-import { agentsOn, GONE_MS, pullFor, until, untilHealthy } from './hosts.ts';
+import { agentsOn, GONE_MS, hide, pullFor, until, untilHealthy } from './hosts.ts';
 import { leftovers } from './leftovers.ts';
 
 /** Stage of a backup in which every node stores its snapshot. */
@@ -68,6 +68,22 @@ async function story(): Promise<void> {
 
   await trial.startLoad(STEADY_RATE);
   await trial.awaitTransactions(20);
+
+  const { repository: place } = lab.record;
+  const shown = [await hide(lab, 'n1', place), await hide(lab, 'n2', place)];
+  const plan = await runSkep(['backup', '--dry-run'], skep);
+  const relayed = await backup();
+  tell('two nodes do not reach the repository', relayed, {
+    warned: checksOf(relayed, 'warn').filter((line) => line.startsWith('repository')),
+    plan: plan.events.flatMap((e) => (e.type === 'plan' ? e.steps.map(({ text }) => text) : [])).slice(0, 3),
+    left: await leftovers(lab),
+  });
+  const direct = await configVariant(lab, 'direct', [[['agent', 'data_path'], 'direct']]);
+  await chmod(direct, 0o644);
+  tell('they do not, and are to write it themselves', await runSkep(['backup'], { ...skep, config: direct }), {
+    left: await leftovers(lab),
+  });
+  for (const show of shown) await show();
 
   const sudoers = path.join(lab.root, 'hosts', 'sudoers-n3');
   const lines = await readFile(sudoers, 'utf8');
@@ -152,6 +168,7 @@ async function story(): Promise<void> {
   });
   tell('verify', await runSkep(['verify', '--level', 'data'], skep));
   await lab.destroy();
+  for (const node of ['n1', 'n3']) await hide(lab, node, place);
   const { id = '', T = '' } = last.result as { id?: string; T?: string };
   tell('restore', await runSkep(['restore', id, '--yes'], skep));
   const { report, findings } = await trial.prove(T);
@@ -163,11 +180,13 @@ async function story(): Promise<void> {
 }
 
 async function tellCheck(run: SkepRun): Promise<void> {
-  const findings = run.events.flatMap((e) =>
-    e.type === 'check' && e.verdict === 'fail' ? [`${e.id}: ${e.seen}`] : [],
-  );
+  const findings = checksOf(run, 'fail');
   const owners = await runTool(['stat', '--format', '%U:%G %a', lab.record.repository]);
   print({ what: 'check', exitCode: run.exitCode, findings, repository: owners.trim() });
+}
+
+function checksOf(run: SkepRun, verdict: 'warn' | 'fail'): string[] {
+  return run.events.flatMap((e) => (e.type === 'check' && e.verdict === verdict ? [`${e.id}: ${e.seen}`] : []));
 }
 
 function tell(what: string, run: SkepRun, more: object = {}): void {

@@ -2,6 +2,7 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { awaitGreen, withElasticsearch } from '../../../lab/clusters/elastic.ts';
+import { runTool } from '../../../lab/ground/run-tool.ts';
 import { setLink } from '../../../lab/hosts/hosts.ts';
 import type { Lab } from '../../../lab/index.ts';
 import { readRun } from '../../../lab/services/spec.ts';
@@ -16,6 +17,14 @@ export async function pullFor(node: string, ms: number): Promise<void> {
   await setLink(node, 'down');
   await delay(ms);
   await setLink(node, 'up');
+}
+
+/** Puts an empty folder over one of a node, as where a shared storage is not mounted; what it gives takes it away. */
+export async function hide(lab: Lab, node: string, folder: string): Promise<() => Promise<void>> {
+  const host = await readRun(lab.root, `${node}-host`);
+  const on = ['nsenter', '--target', String(host?.pid), '--net', '--mount', '--'];
+  await runTool([...on, 'mount', '-t', 'tmpfs', '-o', 'mode=755', 'none', folder]);
+  return async () => void (await runTool([...on, 'umount', folder]));
 }
 
 /** Waits until every node sees all others up, and the index has all its copies. */
