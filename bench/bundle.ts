@@ -20,7 +20,7 @@ export function bundledProduct(): Promise<string> {
 async function bundle(folder: string): Promise<string> {
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   await mkdir(folder, { recursive: true });
-  for (const name of ['init', 'backup', 'restore', 'put-files', 'orchestrate']) {
+  for (const name of ['init', 'backup', 'restore', 'put-files', 'orchestrate', 'relay']) {
     await write(`bench/product/${name}.ts`, join(folder, `${name}.mjs`));
   }
   // Beside it, under the names by which it is looked for.

@@ -9,6 +9,7 @@ import { millionRerunVsFind } from './rows/million.ts';
 import { fullVsMedusa, rerunVsMedusa } from './rows/medusa.ts';
 import { orchestration100 } from './rows/orchestration.ts';
 import { p99Ratio } from './rows/p99.ts';
+import { relayVsSshCat } from './rows/relay.ts';
 import { fullVsRestic, rerunVsRestic } from './rows/restic.ts';
 import { s3VsRawPut } from './rows/s3.ts';
 import { sealedVsRaw } from './rows/sealed.ts';
@@ -25,6 +26,7 @@ const BENCHES: Record<string, (o: RowOptions) => AsyncGenerator<Row>> = {
   rerun_vs_medusa: rerunVsMedusa,
   sealed_vs_raw: sealedVsRaw,
   s3_vs_raw_put: s3VsRawPut,
+  relay_vs_ssh_cat: relayVsSshCat,
   p99_ratio: p99Ratio,
   orchestration_100: orchestration100,
 };
