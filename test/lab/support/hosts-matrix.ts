@@ -116,6 +116,8 @@ async function oneCase(lab: Lab, trial: Trial, c: { stage: string; fault: Fault;
     skep: lab.record.skep as [string, ...string[]],
   };
   const kill = new AbortController();
+  // The lease of a run that was killed in a case before stays until it is stale.
+  const before = new Set(await leftovers(lab));
   let begun: Promise<() => Promise<void>> | undefined;
   const run = await runSkep(['backup'], {
     ...skep,
@@ -130,7 +132,7 @@ async function oneCase(lab: Lab, trial: Trial, c: { stage: string; fault: Fault;
   const agents = (await agentsOn(lab)).length;
   await end?.();
   await untilHealthy(lab);
-  const stays = (await leftovers(lab)).filter((what) => !c.fault.mayStay?.test(what));
+  const stays = (await leftovers(lab)).filter((what) => !before.has(what) && !c.fault.mayStay?.test(what));
   const next = await runSkep(['backup'], skep);
   const row = {
     case: c.name,
