@@ -15,6 +15,7 @@ export type EvidenceFinding =
   | { kind: 'node-restarted'; node: string }
   | { kind: 'truncated-during-cut'; node: string; table: string }
   | { kind: 'streaming'; node: string; operation: string }
+  | { kind: 'imported'; node: string; line: string }
   | { kind: 'clock-moved'; node: string; ms: number }
   | { kind: 'written-ahead'; node: string; file: string; ms: number };
 
@@ -45,6 +46,8 @@ export function describeFinding(f: EvidenceFinding): string {
       return `${f.node}: table ${f.table} was truncated`;
     case 'streaming':
       return `${f.node}: data was streamed (${f.operation})`;
+    case 'imported':
+      return `${f.node}: SSTables were put in by nodetool (${f.line})`;
     case 'clock-moved':
       return `${f.node}: its clock was set anew, by ${f.ms} ms`;
     case 'written-ahead':

@@ -43,6 +43,8 @@ export const params = {
   /** Runs `argv` when the conversation ends before `node.offExit` was called with the same id. */
   'node.onExit': z.object({ id: z.string(), argv: z.array(z.string()).min(1) }),
   'node.offExit': z.object({ id: z.string() }),
+  /** SSTables that were put in behind the commit log's back: what the logs of Cassandra say of it. */
+  'look.imports': z.object({ files: z.array(path), keyspace: z.string(), sinceMs: z.number() }),
   'node.logs': z.object({ files: z.array(path), sinceMs: z.number(), maxLines: z.number().int().positive() }),
 
   /** Looks of `skep check`: they change nothing that lasts. */
@@ -239,6 +241,7 @@ export interface Results {
   /** `bytes` is estimated from the sample. */
   'look.attachments': { files: number; bytes: number; sampled: number };
   'look.archiving': { file?: string; properties: Record<string, string> };
+  'look.imports': { lines: string[] };
   'look.pins': { runs: { folder: string; run: string; idleMs: number }[] };
   'repair.run': { exitCode: number; ranges: number; lines: string[] };
   'pin.start': Pinned;

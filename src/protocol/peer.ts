@@ -5,6 +5,7 @@ import { type Message, messageSchema } from './messages.ts';
 
 /** With the time that an agent takes to clean up, one that has lost its controller is gone within 30 s. */
 const SILENCE_MS = 18_000;
+const HEARTBEAT_MS = 5_000;
 
 /** What a handler of a call is given beside its parameters. */
 export interface CallContext {
@@ -80,7 +81,8 @@ export class Peer {
   #begin!: (e: SkepError) => void;
   #hello!: (version: string) => void;
   #refuse!: (e: unknown) => void;
-  #lastHeard = Date.now();
+  /** Since something was heard, in ms. */
+  #silentMs = 0;
   #timer: NodeJS.Timeout;
 
   constructor(options: PeerOptions) {
@@ -98,11 +100,17 @@ export class Peer {
     input.on('error', (e) => this.close(toSkepError(e, 'node-unreachable')));
     output.on('error', (e) => this.close(toSkepError(e, 'node-unreachable')));
     const silence = options.silenceMs ?? SILENCE_MS;
+    const heartbeat = options.heartbeatMs ?? HEARTBEAT_MS;
+    let last = performance.now();
     this.#timer = setInterval(() => {
-      if (Date.now() - this.#lastHeard > silence) {
+      const now = performance.now();
+      // Who was held up itself (a stopped machine, a stuck disk) has not read yet what the other side said meanwhile.
+      this.#silentMs += Math.min(now - last, 2 * heartbeat);
+      last = now;
+      if (this.#silentMs > silence) {
         this.close(new SkepError('node-unreachable', `nothing heard for ${silence / 1000} s`, { retryable: true }));
       } else void this.#send({ t: 'ping' });
-    }, options.heartbeatMs ?? 5_000);
+    }, heartbeat);
     this.#timer.unref();
     void this.#send({ t: 'hello', protocol: PROTOCOL_VERSION, skep: options.version });
   }
@@ -169,7 +177,7 @@ export class Peer {
 
   #receive(chunk: Buffer): void {
     if (this.#end) return;
-    this.#lastHeard = Date.now();
+    this.#silentMs = 0;
     try {
       for (const frame of this.#decoder.push(chunk)) {
         const parsed = messageSchema.safeParse(frame.message);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { forNode } from '../config/load.ts';
 import { checkSkew, chooseT, nowUs, slowest, untilPast } from '../cut/clock.ts';
 import {
   clockChanges,
@@ -144,7 +145,21 @@ export async function cutFindings(c: Connections, cut: OpenCut, run: string): Pr
   checkSkew(clocks, c.cluster.cut.max_clock_skew);
   findings.push(...clockChanges(cut.clocks, clocks, c.cluster.cut.max_clock_skew));
   findings.push(...(await streamedSince(c.cql, cut.firstSnapshotMs)));
+  findings.push(...(await importedSince(c, cut.firstSnapshotMs)));
   return findings;
+}
+
+/** `nodetool import` passes the commit log by and is noted nowhere but in the log; of a node whose logs are not named nothing is known. */
+async function importedSince(c: Connections, sinceMs: number): Promise<EvidenceFinding[]> {
+  const { keyspace, service } = c.cluster.cassandra;
+  const found = await onCassandraNodes(c, async (agent, node) => {
+    const files = forNode(service.logs, node);
+    if (files.length === 0) return [];
+    return (await agent.call('look.imports', { files, keyspace, sinceMs })).lines;
+  });
+  return [...found].flatMap(([node, lines]) =>
+    lines.map((line) => ({ kind: 'imported' as const, node, line: line.slice(0, 200) })),
+  );
 }
 
 /** Tables that were truncated between the reading before the snapshots and now, which must be past `T`. */

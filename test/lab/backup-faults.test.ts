@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { rm, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { awaitAgreement, withCql } from '../../lab/clusters/cql.ts';
@@ -35,6 +35,29 @@ afterAll(async () => {
 
 async function backupWith(variant: string): Promise<SkepRun> {
   return runSkep(['backup'], { config: variant, state: trial.state });
+}
+
+/** `fault` begins with a stage; what it gives is not waited for. */
+async function backupAt(stage: string, fault: () => unknown): Promise<SkepRun> {
+  return runSkep(['backup'], {
+    config,
+    state: trial.state,
+    onEvent: (e) => {
+      if (e.type === 'stage-started' && e.stage === stage) fault();
+    },
+  });
+}
+
+/** The files of one SSTable of a table, for Cassandra to take in. */
+async function copySstable(keyspaceFolder: string, table: string, to: string): Promise<void> {
+  const folders = await readdir(keyspaceFolder);
+  const from = path.join(keyspaceFolder, folders.find((name) => name.startsWith(`${table}-`)) ?? '');
+  const files = await readdir(from);
+  const [first = ''] = files.filter((name) => name.endsWith('-Data.db'));
+  await mkdir(to);
+  const prefix = first.replace(/Data\.db$/, '');
+  for (const name of files.filter((f) => f.startsWith(prefix)))
+    await copyFile(path.join(from, name), path.join(to, name));
 }
 
 /** It failed as it should, published nothing, and left nothing behind. */
@@ -171,7 +194,60 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
     await expectRefused(await backupWith(ahead), 'clock-skew', 14);
   });
 
-  // The last: what is accepted is published.
+  // From here on backups are published.
+  test('SSTables are put in during the cut, behind the commit log: it is taken again', async () => {
+    const n1 = lab.node('n1');
+    const folder = path.join(lab.root, 'n1', 'to-import');
+    await copySstable(path.join(lab.root, 'n1', 'cassandra', 'data', 'thehive'), 'edgestore', folder);
+    let done: Promise<unknown> | undefined;
+    const run = await backupAt('linger', () => (done ??= n1.nodetool('import', 'thehive', 'edgestore', folder)));
+    await done;
+    expect(run.error).toBeUndefined();
+    expect(run.result).toMatchObject({ attempts: 2 });
+    const told = run.events.flatMap((e) => (e.type === 'warning' ? [e.text] : []));
+    expect(told.join()).toMatch(/the cut is taken again: n1: SSTables were put in by nodetool/);
+  });
+
+  test('the schema changes during the cut: it is taken again', async () => {
+    let done: Promise<unknown> | undefined;
+    const change = () =>
+      withCql(lab.record, async (client) => {
+        await client.execute('CREATE TABLE thehive.lab_meanwhile (id int PRIMARY KEY)');
+        await awaitAgreement(client);
+      });
+    const run = await backupAt('linger', () => (done ??= change()));
+    await done;
+    expect(run.error).toBeUndefined();
+    expect(run.result).toMatchObject({ attempts: 2 });
+  });
+
+  test('a storm of compactions and a repair while the bytes are stored do no harm', async () => {
+    let done: Promise<unknown> | undefined;
+    const storm = () =>
+      Promise.all([
+        ...lab.nodes.map((n) => n.nodetool('compact', 'thehive')),
+        lab.node('n1').nodetool('repair', '--full', 'thehive'),
+      ]);
+    const run = await backupAt('segments', () => (done ??= storm()));
+    expect(await done).toHaveLength(4);
+    expect(run.error).toBeUndefined();
+    expect(run.result).toMatchObject({ attempts: 1 });
+    expect(await leftovers(lab)).toEqual([]);
+    const verified = await runSkep(['verify', 'latest', '--level', 'data'], { config, state: trial.state });
+    expect(verified.exitCode).toBe(0);
+  });
+
+  test('two at once do not hinder each other', async () => {
+    const both = await Promise.all([backupWith(config), backupWith(config)]);
+    for (const run of both) {
+      if (run.error === undefined) continue;
+      // Both use the one staging place of Elasticsearch.
+      expect(run.error.code).toMatch(/locked|elasticsearch/);
+    }
+    expect(both.filter((run) => run.exitCode === 0).length).toBeGreaterThan(0);
+    expect(await leftovers(lab)).toEqual([]);
+  });
+
   test('an attachment is damaged on the live cluster, until the configuration accepts its loss', async () => {
     const folder = path.join(lab.record.files.location, 'attachment');
     const name = createHash('sha256').update('whole').digest('hex');

@@ -1,4 +1,4 @@
-import { copyFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { withElasticsearch } from '../../lab/clusters/elastic.ts';
@@ -17,6 +17,14 @@ let lab: Lab;
 let trial: Trial;
 let first: Backup;
 let second: Backup;
+
+/** When Cassandra first flushed a table for a snapshot after a time, by its log; NaN when it did not. */
+async function snapshotBegan(node: string, sinceMs: number): Promise<number> {
+  const log = await readFile(path.join(node, 'cassandra', 'logs', 'system.log'), 'utf8');
+  const lines = log.matchAll(/(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d),(\d{3}) .*flush of thehive\..*Reason: SNAPSHOT/g);
+  const times = [...lines].map(([, day, time, ms]) => Date.parse(`${day}T${time}.${ms}`));
+  return times.find((at) => at >= sinceMs) ?? Number.NaN;
+}
 
 beforeAll(async () => {
   lab = await sharedLab();
@@ -43,6 +51,15 @@ describe('a backup of a cluster under load', () => {
 
   test('stays within its memory on the controller and on every node', () => {
     for (const [who, bytes] of Object.entries(first.peakRssBytes)) expect(bytes, who).toBeLessThan(250e6);
+  });
+
+  test('begins the snapshots of all nodes within two seconds, as their own logs say', async () => {
+    const shown = await runSkep(['show', second.id], { config: lab.config, state: trial.state });
+    const { details } = (shown.result as { backup: { details: { cut: { snapshots: { startedUs: number }[] } } } })
+      .backup;
+    const since = Math.min(...details.cut.snapshots.map((s) => s.startedUs)) / 1000;
+    const begun = await Promise.all(lab.nodes.map((n) => snapshotBegan(path.join(lab.root, n.name), since)));
+    expect(Math.max(...begun) - Math.min(...begun)).toBeLessThanOrEqual(2_000);
   });
 
   test('brings only what is new the second time', async () => {

@@ -5,6 +5,7 @@ import { promisedHash, walkFiles } from '../../drivers/files/walk.ts';
 import { SkepError } from '../../errors.ts';
 import { probeRepository } from '../../repository/index.ts';
 import { lookAtCommitlog } from '../look-at-commitlog.ts';
+import { recentImports } from '../log-tail.ts';
 import { parseProperties } from '../properties.ts';
 import type { MethodHandlers } from '../handlers.ts';
 import { runCommand } from '../run-command.ts';
@@ -71,6 +72,11 @@ export const lookHandlers = {
       }
     }
     return { runs };
+  },
+
+  async 'look.imports'(p) {
+    const { lines } = await recentImports(p.files, p.keyspace, p.sinceMs);
+    return { lines: lines.map(({ line }) => line) };
   },
 
   async 'repair.run'(p, { signal, progress }) {

@@ -142,6 +142,20 @@ describe('the end of a conversation', () => {
     await expect(call).rejects.toMatchObject({ code: 'cancelled' });
   });
 
+  test('does not come because this side was stopped itself, and has not read yet', async () => {
+    const end = bareEnd({ heartbeatMs: 50, silenceMs: 300 });
+    end.greet();
+    await end.peer.ready;
+    let ended = false;
+    void end.peer.ending.then(() => (ended = true));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+    // The timers that are late run before anything is read.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    end.send({ t: 'ping' });
+    await new Promise(setImmediate);
+    expect(ended).toBe(false);
+  });
+
   test('is not held up by a pipe that nobody reads', async () => {
     const end = bareEnd({
       highWaterMark: 1,
