@@ -16,8 +16,12 @@ export const repository: Check = {
     const { data_path: wanted } = ctx.connections.cluster.agent;
     if (wanted === 'relay') return [pass(`${here.seen}; every node sends through this machine (agent.data_path)`)];
     const reach = await lookFromNodes(ctx.connections, ctx.signal);
-    const wrong = reach.flatMap(({ node, found }) => judgeReach(node, found, wanted));
-    if (wrong.length > 0) return [here, ...wrong];
+    // What the users of one node's stores say is mostly the same.
+    const wrong = new Map<string, CheckResult>();
+    for (const { node, found } of reach) {
+      for (const result of judgeReach(node, found, wanted)) wrong.set(`${node}: ${result.seen}`, result);
+    }
+    if (wrong.size > 0) return [here, ...wrong.values()];
     const reached = new Set(reach.map(({ node }) => node));
     return [pass(`${here.seen}; reached by ${[...reached].join(', ')}`)];
   },

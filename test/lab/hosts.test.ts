@@ -39,11 +39,10 @@ describe.runIf(possible)('three hosts and an operator who is not root', () => {
 
   test('nodes that do not reach the repository send through the controller, which says so', () => {
     const [of1, of2] = ['n1', 'n2'].map((node) => expect.stringContaining(`${node} sends through this machine`));
-    const warned = [/its data go through this machine/, /its data go through this machine/].map(expect.stringMatching);
     expect(seen.get('two nodes do not reach the repository')).toMatchObject({
       exitCode: 0,
       plan: [expect.stringContaining('n3 write straight into'), of1, of2],
-      warned: expect.arrayContaining(warned),
+      warned: [expect.stringContaining('its data go through this machine'), expect.any(String)],
       left: [],
     });
   });
