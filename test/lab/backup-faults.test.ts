@@ -258,15 +258,4 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
     const verified = await runSkep(['verify', 'latest', '--level', 'data'], { config, state: trial.state });
     expect(verified.exitCode).toBe(0);
   });
-
-  test('two at once do not hinder each other', async () => {
-    const both = await Promise.all([backupWith(config), backupWith(config)]);
-    for (const run of both) {
-      if (run.error === undefined) continue;
-      // Both use the one staging place of Elasticsearch.
-      expect(run.error).toMatchObject({ code: 'snapshot-failed', message: expect.stringContaining('another backup') });
-    }
-    expect(both.filter((run) => run.exitCode === 0).length).toBeGreaterThan(0);
-    expect(await leftovers(lab)).toEqual([]);
-  });
 });
