@@ -1,14 +1,14 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
-import { claimFolder, removeLab } from '../clusters/remove.ts';
-import { startWatchdog } from '../clusters/watch.ts';
+import { removeLab } from '../clusters/remove.ts';
 import { ensureS3Program } from '../ground/s3-program.ts';
 import { findTools } from '../ground/tools.ts';
 import { runTool } from '../ground/run-tool.ts';
+import { bootAlone } from './boot-alone.ts';
 import { LabService } from './service.ts';
-import { LAB_ID, type ServiceSpec, writeSpec } from './spec.ts';
+import { type ServiceSpec, writeSpec } from './spec.ts';
 
 export const S3_REGION = 'us-east-1';
 
@@ -71,27 +71,18 @@ export class S3Server extends LabService {
   /** Starts one on a free port of 127.0.0.1. It goes down with the process `owner`, however that ends. */
   static async boot(o: { root: string; owner: number; tls?: boolean }): Promise<S3Server> {
     const program = await ensureS3Program();
-    const id = randomUUID();
-    await claimFolder(o.root, id);
-    try {
-      await startWatchdog(o.root, o.owner);
+    return bootAlone(o, async (_, env) => {
       await makeS3Folders(o.root);
       const host = '127.0.0.1';
       const tls = o.tls === true ? await makeCertificate(path.join(o.root, 's3'), host) : undefined;
       const port = await freePort(host);
       const keys = { accessKey: 'skep-lab', secretKey: randomBytes(18).toString('base64url') };
-      const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: o.root, [LAB_ID]: id };
       const spec = s3Spec({ root: o.root, program, env, host, port, keys, ...(tls === undefined ? {} : { tls }) });
       await writeSpec(o.root, spec);
       const endpoint = `${tls === undefined ? 'http' : 'https'}://${host}:${port}`;
       const at = { endpoint, region: S3_REGION, ...keys, ...(tls === undefined ? {} : { caFile: tls.caFile }) };
-      const server = new S3Server(o.root, at);
-      await server.start();
-      return server;
-    } catch (e) {
-      await removeLab(o.root);
-      throw e;
-    }
+      return new S3Server(o.root, at);
+    });
   }
 
   /** Makes a bucket as an administrator would; with object lock it keeps versions too. */

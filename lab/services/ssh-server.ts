@@ -1,13 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { claimFolder, removeLab } from '../clusters/remove.ts';
+import { removeLab } from '../clusters/remove.ts';
 import { makeSsh } from '../clusters/ssh-keys.ts';
-import { startWatchdog } from '../clusters/watch.ts';
 import { requireTools } from '../ground/tools.ts';
 import { layoutOf } from '../layout.ts';
 import { sshdSpec } from '../nodes/sshd-config.ts';
+import { bootAlone } from './boot-alone.ts';
 import { LabService } from './service.ts';
-import { LAB_ID, writeSpec } from './spec.ts';
+import { writeSpec } from './spec.ts';
 
 /** An sshd of its own, without a cluster. */
 export class SshServer extends LabService {
@@ -25,21 +24,12 @@ export class SshServer extends LabService {
   static async boot(o: { root: string; shift: number; owner: number }): Promise<SshServer> {
     const layout = layoutOf(o);
     const tools = await requireTools();
-    const id = randomUUID();
-    await claimFolder(o.root, id);
-    try {
-      await startWatchdog(o.root, o.owner);
+    return bootAlone(o, async (id, env) => {
       await makeSsh(layout, id, tools);
       const [node] = layout.nodes;
-      const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: o.root, [LAB_ID]: id };
       await writeSpec(o.root, sshdSpec(layout, node!, tools.sshd, env));
-      const server = new SshServer(o.root, path.join(layout.ssh, 'ssh_config'));
-      await server.start();
-      return server;
-    } catch (e) {
-      await removeLab(o.root);
-      throw e;
-    }
+      return new SshServer(o.root, path.join(layout.ssh, 'ssh_config'));
+    });
   }
 
   /** Ends it and removes its folder. */

@@ -18,7 +18,7 @@ export interface OpenOptions {
   /** Its niceness, and that of all that it runs: not for whoever starts servers. */
   nice?: number | undefined;
   /** See `Start.relay`: each agent has its own. */
-  relay?: (() => Promise<RelayServer>) | undefined;
+  relay?: ((node: string) => Promise<RelayServer>) | undefined;
 }
 
 /** How skep's own source is run as an agent under this Node, for those that run from it. */

@@ -52,8 +52,8 @@ export interface Start {
   /** Whom sudo is to hand over to. */
   user?: string | undefined;
   signal?: AbortSignal | undefined;
-  /** Opens the repository for an agent that does not reach it; made when it first asks. */
-  relay?: (() => Promise<RelayServer>) | undefined;
+  /** Opens the repository for the agent of a node that does not reach it, when it first asks; throws for other nodes. */
+  relay?: ((node: string) => Promise<RelayServer>) | undefined;
 }
 
 /**
@@ -65,7 +65,7 @@ export async function startAgent({ node, transport, command, user, signal, relay
   const child = execa(file, args, { stdin: 'pipe', stdout: 'pipe', stderr: 'pipe', buffer: false, reject: false });
   let stderr = '';
   child.stderr.on('data', (b: Buffer) => (stderr = (stderr + b.toString('utf8')).slice(-8192)));
-  const relayed = relay && new Relayed(relay);
+  const relayed = relay && new Relayed(() => relay(node.name));
   const peer = new Peer({
     input: child.stdout,
     output: child.stdin,
@@ -128,11 +128,11 @@ export async function startAgent({ node, transport, command, user, signal, relay
     async close() {
       peer.close();
       child.stdin.end();
-      await peer.closed;
-      await relayed?.end();
       const killers = [setTimeout(() => child.kill(), END_MS), setTimeout(() => child.kill('SIGKILL'), KILL_MS)];
       await ended;
       for (const k of killers) clearTimeout(k);
+      await peer.closed;
+      await relayed?.end();
       letGo();
     },
   };

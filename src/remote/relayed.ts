@@ -12,9 +12,16 @@ export class Relayed {
 
   /** Answers the method `relay`. */
   readonly handler: Handler = async (request, { bytes }) => {
-    const answer = await (await (this.#server ??= this.#open())).handle(request, bytes);
+    const answer = await (await this.#opened()).handle(request, bytes);
     return answer.bytes === undefined ? answer.value : new WithBytes(answer.value, answer.bytes);
   };
+
+  #opened(): Promise<RelayServer> {
+    return (this.#server ??= this.#open().catch((e: unknown) => {
+      this.#server = undefined;
+      throw e;
+    }));
+  }
 
   /** Drops what the agent has staged and not published. */
   async end(): Promise<void> {

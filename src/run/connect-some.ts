@@ -6,9 +6,9 @@ import { type Cql, openCql } from '../drivers/cassandra/cql.ts';
 import { openSearch } from '../drivers/elasticsearch/client.ts';
 import { type SkepError, toSkepError } from '../errors.ts';
 import { type Agent, openAgent } from '../remote/agent-client.ts';
-import { serveRelay } from '../repository/index.ts';
 import { closeAgents, type Connections, disconnect } from './connections.ts';
 import { accessTo } from './access-to.ts';
+import { Relay } from './relay.ts';
 
 /** The exit code of wrong credentials. */
 const CREDENTIALS = 12;
@@ -24,6 +24,7 @@ export async function connectSome(
   signal: AbortSignal,
 ): Promise<{ connections: Connections; findings: CheckFinding[] }> {
   const access = await accessTo(cluster);
+  const relay = new Relay(access);
   const findings: CheckFinding[] = [];
   const errors: SkepError[] = [];
   const agents = new Map<string, Agent>();
@@ -34,10 +35,7 @@ export async function connectSome(
   };
   await Promise.all(
     cluster.nodes.map((n) =>
-      openAgent(n, cluster, { signal, relay: () => serveRelay(access) }).then(
-        (a) => agents.set(n.name, a),
-        told(n.name),
-      ),
+      openAgent(n, cluster, { signal, relay: relay.serve }).then((a) => agents.set(n.name, a), told(n.name)),
     ),
   );
   if (agents.size > 0) {
@@ -57,6 +55,7 @@ export async function connectSome(
     cql: inOrder(cluster, cql),
     search: await openSearch(cluster),
     access,
+    relay,
   };
   try {
     await connections.search.request('GET', '/');

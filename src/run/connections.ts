@@ -8,9 +8,10 @@ import { SkepError } from '../errors.ts';
 import { type Agent, openAgent, type OpenOptions } from '../remote/agent-client.ts';
 import type { AgentProcess } from '../remote/agent-process.ts';
 import type { Store } from '../remote/become.ts';
-import { type RepositoryAccess, serveRelay } from '../repository/index.ts';
+import type { RepositoryAccess } from '../repository/index.ts';
 import { accessTo } from './access-to.ts';
 import type { Reach } from './data-path.ts';
+import { Relay } from './relay.ts';
 
 /** An agent on every node that skep works with, by node name. */
 export type Agents = ReadonlyMap<string, Agent>;
@@ -23,6 +24,8 @@ export interface Connections {
   search: Search;
   /** To write into the repository, or to read it. Agents are given what `accessFor` makes of it. */
   access: RepositoryAccess;
+  /** For the nodes that do not reach it. */
+  relay: Relay;
   /** What `lookFromNodes` found. */
   reach?: readonly Reach[];
 }
@@ -37,11 +40,12 @@ export async function connect(
   o: { cql?: boolean; access?: RepositoryAccess; nice?: number } = {},
 ): Promise<Connections> {
   const access = o.access ?? (await accessTo(cluster));
-  const agents = await openAgents(cluster, { signal, nice: o.nice, relay: () => serveRelay(access) });
+  const relay = new Relay(access);
+  const agents = await openAgents(cluster, { signal, nice: o.nice, relay: relay.serve });
   let cql: CqlSessions | undefined;
   try {
     cql = o.cql === false ? new Map() : await openCqlSessions(cluster);
-    return { cluster, agents, cql, search: await openSearch(cluster), access };
+    return { cluster, agents, cql, search: await openSearch(cluster), access, relay };
   } catch (e) {
     if (cql) await closeCqlSessions(cql);
     await closeAgents(agents);

@@ -41,9 +41,13 @@ export function isRelayed(c: Connections, node: string, store: Store): boolean {
   );
 }
 
-/** What an agent is given to open the repository with: no storage's credentials where its bytes are relayed. */
+/**
+ * What an agent is given to open the repository with: no storage's credentials where its bytes are relayed; its node is then
+ * answered from now on.
+ */
 export function accessFor(c: Connections, node: string, store: Store): RepositoryAccess {
   if (!isRelayed(c, node, store)) return c.access;
+  c.relay.open(node);
   const { s3: _, ...access } = c.access;
   return { ...access, relayed: true };
 }
