@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { VERSION } from '../../../src/version.ts';
 import { temporaryFolder } from '../../unit/support/folder.ts';
 import { writeConfig } from './support/repository.ts';
-import { errorOf, type Ran, skep } from './support/skep.ts';
+import { errorOf, skep } from './support/skep.ts';
 
 describe('no configuration', () => {
   test('is exit 2, with a hint for people on stderr and nothing on stdout', async () => {
@@ -65,13 +65,8 @@ describe('a wrong word', () => {
     ['argument too many', ['list', 'what']],
   ];
 
-  const ran = new Map<string[], Promise<Ran>>();
-  beforeAll(() => {
-    for (const [, args] of lines) ran.set(args, skep([...args, '--json']));
-  });
-
   test.each(lines)('as %s is exit 2', async (_what, args) => {
-    const { exitCode, events, stderr } = (await ran.get(args)) as Ran;
+    const { exitCode, events, stderr } = await skep([...args, '--json']);
     expect({ exitCode, events }).toMatchObject({ exitCode: 2, events: [{ type: 'error', error: { code: 'usage' } }] });
     expect(stderr).toContain('skep help');
   });
@@ -109,13 +104,8 @@ describe('help', () => {
     }
   });
 
-  const ran = new Map<string, Promise<Ran>>();
-  beforeAll(() => {
-    for (const c of COMMANDS) ran.set(c, skep([c, '--help']));
-  });
-
   test.each(COMMANDS)('of %s shows an example and is exit 0', async (command) => {
-    const { exitCode, stdout, stderr } = (await ran.get(command)) as Ran;
+    const { exitCode, stdout, stderr } = await skep([command, '--help']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(new RegExp(`Examples?:\\n {2}skep ${command}`));
     expect(stdout).toMatch(/--config <file>[\s\S]*--cluster <name>[\s\S]*--json/);
