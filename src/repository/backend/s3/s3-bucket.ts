@@ -15,7 +15,7 @@ import type { ByteRange, ContentSource, StoredKey } from '../backend.ts';
 import { Budget } from './budget.ts';
 import { withRetry } from './retry.ts';
 import { makeClient } from './s3-client.ts';
-import { isCode, isRetryable, s3Error } from './s3-error.ts';
+import { isCode, isCutOff, isRetryable, s3Error } from './s3-error.ts';
 import { parseS3Location } from './s3-location.ts';
 import { sendSource } from './send-source.ts';
 
@@ -69,9 +69,16 @@ export class S3Bucket {
     const token = newToken();
     const lock = lockUntil === undefined ? {} : lockedFrom(body as Uint8Array, lockUntil);
     const input = { ...this.at(key), IfNoneMatch: '*', Metadata: { [TOKEN]: token }, ...lock };
+    const attempt = async (o: { abortSignal?: AbortSignal }): Promise<'created' | 'exists'> => {
+      try {
+        await this.#send(input, body, o);
+        return 'created';
+      } catch (error) {
+        return await this.#judgeCutOff(key, token, error, o);
+      }
+    };
     try {
-      await this.call(`write ${key}`, (o) => this.#send(input, body, o), signal);
-      return 'created';
+      return await this.call(`write ${key}`, attempt, signal);
     } catch (error) {
       return await this.isOurs(key, token, error, signal);
     }
@@ -211,6 +218,22 @@ export class S3Bucket {
   ): Promise<void> {
     if (body instanceof Uint8Array) await this.client.send(new PutObjectCommand({ ...input, Body: body }), options);
     else await sendSource(this.client, input, body, options);
+  }
+
+  /**
+   * A storage that has the key may answer so and hang up before it has read a large body: that looks like a network that
+   * failed, at every attempt.
+   */
+  async #judgeCutOff(
+    key: string,
+    token: string,
+    error: unknown,
+    o: { abortSignal?: AbortSignal },
+  ): Promise<'created' | 'exists'> {
+    if (!isCutOff(error)) throw error;
+    const found = await this.client.send(new HeadObjectCommand(this.at(key)), o).catch(() => undefined);
+    if (found === undefined) throw error;
+    return found.Metadata?.[TOKEN] === token ? 'created' : 'exists';
   }
 
   /** The answer to a HEAD has no body, so no code: anything but "not there" is asked for again with a GET. */

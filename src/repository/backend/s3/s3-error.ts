@@ -56,6 +56,11 @@ export function isCode(error: unknown, ...codes: string[]): boolean {
   return codes.includes(factsOf(error).code);
 }
 
+/** Whether the connection ended before there was an answer. */
+export function isCutOff(error: unknown): boolean {
+  return isCode(error, 'ECONNABORTED', 'ECONNRESET', 'EPIPE');
+}
+
 export function isRetryable(error: unknown): boolean {
   const { code, status } = factsOf(error);
   if (NO_SPACE.test(code) || status === 501 || status === 507) return false;
