@@ -1,5 +1,5 @@
 import { SkepError } from '../errors.ts';
-import { throwIfCancelled } from './content/cancel.ts';
+import { throwIfCancelled } from '../cancel.ts';
 import type { Backend } from './backend/backend.ts';
 import { noteDamage } from './damage/notes.ts';
 import type { Manifest } from './format/manifest.ts';

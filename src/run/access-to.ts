@@ -2,7 +2,8 @@ import { readCa } from '../config/pem-file.ts';
 import type { ClusterConfig } from '../config/schema.ts';
 import { readSecret, readSecretLines } from '../config/secrets.ts';
 import { SkepError } from '../errors.ts';
-import type { RepositoryAccess, S3Access } from '../repository/index.ts';
+import type { RepositoryAccess } from '../repository/index.ts';
+import type { S3Access } from '../s3/access.ts';
 
 type RepositoryConfig = ClusterConfig['repository'];
 type S3Config = NonNullable<RepositoryConfig['s3']>;

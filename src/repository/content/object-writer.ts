@@ -17,7 +17,7 @@ import type {
   StoredPiece,
   WriterTotals,
 } from '../types.ts';
-import { throwIfCancelled } from './cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { findObject, hashStored, inspectStored } from './find-object.ts';
 import { Buffers } from './buffers.ts';
 import { rememberIfSettled } from './remember.ts';

@@ -5,7 +5,8 @@ import {
 } from '@aws-sdk/client-s3';
 import { SkepError } from '../../../errors.ts';
 import { abortUpload, type Upload } from './multipart.ts';
-import { isUnknownToStorage, type S3Bucket } from './s3-bucket.ts';
+import { isUnknownToStorage } from '../../../s3/errors.ts';
+import type { S3Bucket } from './s3-bucket.ts';
 import { notedUploads } from './upload-notes.ts';
 
 /**

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { SkepError } from '../../../errors.ts';
 import { abortUpload, type Upload } from './multipart.ts';
 import type { Deleter } from './delete-keys.ts';
-import { readWhole } from './read-object.ts';
+import { readWhole } from '../../../s3/read-object.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 
 const SUFFIX = '.upload';
