@@ -19,7 +19,7 @@ export const attachments: Check = {
       judgeSample(
         node,
         location,
-        await agent.call('files.sample', { location, count: SAMPLE }, { signal: ctx.signal }),
+        await agent.call('files.sample', { ...ctx.connections.attachments, count: SAMPLE }, { signal: ctx.signal }),
         accept_damaged,
       ),
     ]);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { PIN_FOLDER } from '../drivers/files/walk.ts';
-import type { NodeFacts, Space } from '../protocol/methods.ts';
+import type { NodeFacts, Results, Space } from '../protocol/methods.ts';
+import { isS3Location } from '../s3/location.ts';
 import { type Check, type CheckContext, type CheckResult, fail, pass, warn } from './check.ts';
 import { onCassandra, onNodes } from './each-node.ts';
 
@@ -16,6 +17,10 @@ export const permissions: Check = {
         return judgeFolders(node.name, facts, 'data folder');
       })),
       ...(await onNodes(ctx, { nodes: [files.node], store: 'files' }, async (agent, node) => {
+        if (isS3Location(files.location)) {
+          const look = await agent.call('look.bucket', ctx.connections.attachments, { signal: ctx.signal });
+          return judgeBucket(node, files.location, look);
+        }
         const facts = await agent.call('node.facts', { paths: [files.location] }, { signal: ctx.signal });
         const rights = judgeFolders(node, facts, 'folder of attachments');
         return rights.some((r) => r.verdict === 'fail') ? rights : [...rights, ...(await lookAtLinks(ctx, facts))];
@@ -39,6 +44,25 @@ async function lookAtLinks(ctx: CheckContext, facts: NodeFacts): Promise<CheckRe
     );
     return judgeLinks(node, facts.user, location, look);
   });
+}
+
+/** Where a bucket keeps no versions, an attachment that is made and deleted again between two listings is missed. */
+export function judgeBucket(node: string, location: string, look: Results['look.bucket']): CheckResult[] {
+  const { refused, versioned } = look;
+  const rights =
+    refused === undefined
+      ? pass(`attachments in ${location} are read and may be written`, node)
+      : warn(
+          `attachments in ${location} are read, but not written: no restore there (${refused})`,
+          'let the key of `files.s3.credentials` write, copy and delete there',
+          node,
+        );
+  if (versioned) return [rights];
+  const seen = `${location} keeps no versions: an attachment that is made and deleted during a backup can be missed`;
+  return [
+    rights,
+    warn(seen, 'turn on versioning of the bucket, with a rule that ends old versions after some days', node),
+  ];
 }
 
 /** Reading is needed for a backup; writing for pins and for a restore. */

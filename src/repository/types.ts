@@ -52,6 +52,12 @@ export interface PutFileOptions {
   onBytes?: (bytes: number) => void;
 }
 
+export interface PutStreamOptions extends Omit<PutFileOptions, 'reread'> {
+  path: string;
+  /** What it seems to have, in bytes; unknown when absent. */
+  size?: number;
+}
+
 export interface ObjectWriterOptions {
   /** The run's id (`newBackupId`); the staging folder is `incoming/<run>/<writer>`. */
   run: string;
@@ -82,6 +88,11 @@ export interface ObjectWriter {
    */
   putFile(path: string, options?: PutFileOptions): Promise<StoredObject>;
   putBytes(bytes: Uint8Array): Promise<StoredObject>;
+  /**
+   * Stores what can be read from a stream, sealed and staged as it comes: nothing of it is kept in plain. It may be opened twice.
+   * `path` is for messages. Errors as of `putFile`, and those of the stream.
+   */
+  putStream(open: () => Promise<AsyncIterable<Uint8Array>>, options: PutStreamOptions): Promise<StoredObject>;
   /** Stores a piece of a tree, given its plain bytes. */
   putPiece(kind: TreeKind, plain: Uint8Array): { name: string; stored: Promise<StoredPiece> };
   /**

@@ -22,7 +22,11 @@ export async function refuseDamaged(
   if (mismatched.length === 0) return;
   const { node, location, accept_damaged } = c.cluster.files;
   const agent = agentOf(c.agents, node, 'files');
-  const { states } = await agent.call('files.judge', { location, paths: [...mismatched] }, { signal: o.signal });
+  const { states } = await agent.call(
+    'files.judge',
+    { ...c.attachments, paths: [...mismatched] },
+    { signal: o.signal },
+  );
   const { damaged, warnings } = judgeDamage(states, accept_damaged);
   for (const w of warnings) o.emit({ type: 'warning', text: w.text, context: { path: w.path } });
   if (damaged.length === 0) return;

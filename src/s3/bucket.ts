@@ -108,7 +108,10 @@ export class Bucket {
   }
 
   /** Keys in the order of their bytes, page by page; those behind `after`, if given. */
-  async *pages(prefix: string, after?: string, signal?: AbortSignal): AsyncGenerator<ListedKey[]> {
+  async *pages(
+    prefix: string,
+    { after, signal }: { after?: string; signal?: AbortSignal } = {},
+  ): AsyncGenerator<ListedKey[]> {
     let token: string | undefined;
     do {
       const input = {

@@ -1,4 +1,4 @@
-import { existsSync, linkSync } from 'node:fs';
+import { existsSync, linkSync, statSync } from 'node:fs';
 import { mkdir, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { HEARTBEAT_MS, removeDeadPins } from '../../cut/dead-pins.ts';
@@ -6,26 +6,25 @@ import { removePins } from '../../cut/remove-pins.ts';
 import { SkepError } from '../../errors.ts';
 import type { PathTable } from './path-table.ts';
 import { PIN_FOLDER, walkInGroups } from './walk.ts';
+import { SEEN, type Skip, type Source, STORED, type Watch } from './watch.ts';
 
 /** Longer than the step in which filesystems and NFS servers keep a folder's time of change. */
 const TICK_MS = 1_000;
 
-/** Of a path: seen since the watch began; not pinned, since links are not to be had. */
-const SEEN = 1;
+/** Of a path: not pinned, since links are not to be had. */
 const UNPINNED = 2;
-/** Its content is stored: it is seen, but not pinned and not given to `onNew`. */
-export const STORED = 4;
 
 /**
  * Looks at the attachments again and again from the first listing on. Each new file is hard-linked at once, before
  * anybody reads it: TheHive deletes an attachment with its last reference, before the graph commits.
  */
-export class AttachmentWatch {
+export class AttachmentWatch implements Watch {
+  readonly inPlace = true;
   readonly #location: string;
   readonly #folder: string;
   readonly #paths: PathTable;
   readonly #onNew: (id: number) => void;
-  readonly #skip: (path: string) => boolean | Promise<boolean>;
+  readonly #skip: Skip;
   #seen = 0;
   #pins = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -40,13 +39,7 @@ export class AttachmentWatch {
    * `paths` may hold what is `STORED` already. `onNew` gets the number in `paths` of every other file once; `skip` may say
    * of such a file that its content is stored.
    */
-  constructor(o: {
-    location: string;
-    run: string;
-    paths: PathTable;
-    skip: (path: string) => boolean | Promise<boolean>;
-    onNew: (id: number) => void;
-  }) {
+  constructor(o: { location: string; run: string; paths: PathTable; skip: Skip; onNew: (id: number) => void }) {
     this.#location = o.location;
     this.#folder = join(o.location, PIN_FOLDER, o.run);
     this.#paths = o.paths;
@@ -54,7 +47,6 @@ export class AttachmentWatch {
     this.#onNew = o.onNew;
   }
 
-  /** How many files were seen since the beginning, deleted ones too. */
   get seen(): number {
     return this.#seen;
   }
@@ -67,13 +59,22 @@ export class AttachmentWatch {
     return this.#paths.has(id, SEEN);
   }
 
-  /** Where the content of a file can be read: its pin, or the file itself where links are not to be had. */
-  sourceOf(id: number): string {
-    if (this.#paths.has(id, UNPINNED)) return join(this.#location, this.#paths.pathOf(id));
-    return join(this.#folder, String(id));
+  /** By its pin, or by the file itself where links are not to be had. */
+  async open(id: number): Promise<Source> {
+    const path = this.#paths.pathOf(id);
+    const file = this.#paths.has(id, UNPINNED) ? join(this.#location, path) : join(this.#folder, String(id));
+    try {
+      return { state: await stat(file), file };
+    } catch (cause) {
+      throw new SkepError('file-missing', `${path} went away while it was read`, { context: { path }, cause });
+    }
   }
 
-  /** The first listing; from then on a new look every `pollMs`. Errors: `file-missing` without such a location. */
+  /** Pins do not get lost; where none are to be had a file that went away is a failure. */
+  lost(): [] {
+    return [];
+  }
+
   async start(pollMs: number): Promise<void> {
     // Not the location itself: made anew it would look like one without attachments.
     await makeFolder(dirname(this.#folder));
@@ -87,7 +88,6 @@ export class AttachmentWatch {
     if (!this.#stopped) this.#timer = setInterval(() => this.#again(), pollMs);
   }
 
-  /** One look more, after all that are under way. Throws what went wrong in any of them. */
   async look(): Promise<void> {
     this.#changed = '';
     this.#again();
@@ -95,13 +95,12 @@ export class AttachmentWatch {
     if (this.#failure) throw this.#failure;
   }
 
-  /** No further look; one that is under way ends at the next file. */
   halt(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
   }
 
-  /** Stops looking and removes the pins. May be called again. */
+  /** Removes the pins. */
   async stop(): Promise<void> {
     this.halt();
     await this.#work;
@@ -141,12 +140,16 @@ export class AttachmentWatch {
         if (this.#paths.has(id, SEEN)) continue;
         this.#paths.set(id, SEEN);
         this.#seen++;
-        if (this.#paths.has(id, STORED) || (await this.#skip(path))) continue;
+        if (this.#paths.has(id, STORED) || (await this.#skip(path, () => this.#stateOf(path)))) continue;
         this.#pin(path, id);
       }
     }
     // Taken before the listing: what came during it changes the stamp again, unless within the same tick of the clock.
     this.#changed = settled ? stamp : '';
+  }
+
+  #stateOf(path: string) {
+    return statSync(join(this.#location, path), { throwIfNoEntry: false });
   }
 
   /** Changes whenever a name is added to or taken from the folder of attachments; other folders are few and small. */

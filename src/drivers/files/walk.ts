@@ -11,6 +11,11 @@ export const UNDO_FOLDER = '.skep-undo';
 /** skep's own folders are never part of what is backed up. */
 const OWN = new Set([PIN_FOLDER, UNDO_FOLDER]);
 
+/** Whether a key of an object storage is a file of TheHive: not skep's own, nor a folder as some programs make them. */
+export function isAttachmentKey(key: string): boolean {
+  return !OWN.has(key.split('/', 1)[0] as string) && !key.endsWith('/');
+}
+
 /** Names that are read at once; some milliseconds also where a folder has a million. */
 const GROUP = 1024;
 

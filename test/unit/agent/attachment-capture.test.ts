@@ -31,7 +31,7 @@ async function capture(s: Awaited<ReturnType<typeof scene>>, previous?: ListingR
   const session = new Session();
   const run = newBackupId();
   const store = await session.openStore({ repository: { location: s.repository.location }, run, writer: 'n1-files' });
-  const c = new AttachmentCapture(store, s.location, run, previous);
+  const c = new AttachmentCapture(store, { location: s.location }, run, previous);
   onTestFinished(() => c.stop());
   const stop = new AbortController();
   const progress: Progress[] = [];

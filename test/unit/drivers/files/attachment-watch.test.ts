@@ -1,8 +1,9 @@
 import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { AttachmentWatch, STORED } from '../../../../src/drivers/files/attachment-watch.ts';
+import { AttachmentWatch } from '../../../../src/drivers/files/attachment-watch.ts';
 import { PathTable } from '../../../../src/drivers/files/path-table.ts';
+import { STORED } from '../../../../src/drivers/files/watch.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 
 const POLL_MS = 10;
@@ -10,25 +11,29 @@ const POLL_MS = 10;
 async function scene(o: { skip?: (path: string) => Promise<boolean> } = {}) {
   const location = await temporaryFolder();
   await mkdir(join(location, 'attachment'));
-  const seen: { path: string; source: string }[] = [];
+  const seen: { path: string; id: number }[] = [];
   const paths = new PathTable();
   const watch = new AttachmentWatch({
     location,
     run: 'run-1',
     paths,
     skip: o.skip ?? (async () => false),
-    onNew: (id) => seen.push({ path: paths.pathOf(id), source: watch.sourceOf(id) }),
+    onNew: (id) => seen.push({ path: paths.pathOf(id), id }),
   });
   onTestFinished(() => watch.stop());
   const at = (name: string) => join(location, 'attachment', name);
   const names = () => seen.map((s) => s.path.replace('attachment/', '')).sort();
   const until = (n: number) => vi.waitFor(() => expect(seen).toHaveLength(n), { timeout: 10_000, interval: 2 });
-  return { location, watch, seen, at, names, paths, until };
+  const read = async (id: number) => {
+    const source = await watch.open(id);
+    return readFile('file' in source ? source.file : '', 'utf8');
+  };
+  return { location, watch, seen, at, names, paths, until, read };
 }
 
 describe('a watch over attachments', () => {
   test('sees what is there, then what comes, each once, and keeps the bytes of what is deleted', async () => {
-    const { location, watch, seen, at, names, until } = await scene();
+    const { location, watch, seen, at, names, until, read } = await scene();
     await writeFile(at('a'), 'one');
     await watch.start(POLL_MS);
     expect(names()).toEqual(['a']);
@@ -39,7 +44,7 @@ describe('a watch over attachments', () => {
     await watch.look();
     expect(names()).toEqual(['a', 'b']);
     expect(watch.seen).toBe(2);
-    for (const s of seen) expect(await readFile(s.source, 'utf8')).toBe(s.path.endsWith('a') ? 'one' : 'two');
+    for (const s of seen) expect(await read(s.id)).toBe(s.path.endsWith('a') ? 'one' : 'two');
     await watch.stop();
     await watch.stop();
     expect(await readdir(location)).toEqual(['attachment']);
@@ -59,11 +64,11 @@ describe('a watch over attachments', () => {
   });
 
   test('pins a file that is still being written, so that its end is seen through the pin', async () => {
-    const { watch, seen, at } = await scene();
+    const { watch, seen, at, read } = await scene();
     await writeFile(at('a'), 'half');
     await watch.start(POLL_MS);
     await writeFile(at('a'), ' and half', { flag: 'a' });
-    expect(await readFile(seen[0]!.source, 'utf8')).toBe('half and half');
+    expect(await read(seen[0]!.id)).toBe('half and half');
   });
 
   test('sees a last look’s files though nothing has told of a change: also those in other folders', async () => {
