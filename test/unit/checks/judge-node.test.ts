@@ -3,7 +3,7 @@ import { judgeSample } from '../../../src/checks/attachments.ts';
 import { judgeCommitlog } from '../../../src/checks/commitlog.ts';
 import { judgeLeft } from '../../../src/checks/leftovers.ts';
 import { judgeLogs } from '../../../src/checks/logs.ts';
-import { judgeFolders, judgeLinks } from '../../../src/checks/permissions.ts';
+import { judgeBucket, judgeFolders, judgeLinks } from '../../../src/checks/permissions.ts';
 import { configFolders, judgeArchiving } from '../../../src/checks/point-in-time.ts';
 import { judgeReach } from '../../../src/checks/repository.ts';
 import { judgeMount } from '../../../src/run/data-path.ts';
@@ -51,6 +51,13 @@ describe('permissions', () => {
     expect(of({ readable: false, writable: false })).toMatchObject({ verdict: 'fail', node: 'n1' });
     expect(of({ writable: false })?.verdict).toBe('warn');
     expect(of({ exists: false })?.verdict).toBe('fail');
+  });
+
+  test('a bucket of attachments that keeps no versions, or may only be read, is a warning', () => {
+    const of = (look: Parameters<typeof judgeBucket>[2]) => judgeBucket('n1', 's3://b', look).map((r) => r.verdict);
+    expect(of({ versioned: true })).toEqual(['pass']);
+    expect(of({ versioned: false })).toEqual(['pass', 'warn']);
+    expect(of({ versioned: true, refused: 'the storage refuses to write k' })).toEqual(['warn']);
   });
 
   test('attachments that cannot be linked are a warning', () => {
