@@ -18,7 +18,8 @@ export const permissions: Check = {
       })),
       ...(await onNodes(ctx, { nodes: [files.node], store: 'files' }, async (agent, node) => {
         if (isS3Location(files.location)) {
-          const look = await agent.call('look.bucket', ctx.connections.attachments, { signal: ctx.signal });
+          const o = { ...ctx.connections.attachments, change: false };
+          const look = await agent.call('look.bucket', o, { signal: ctx.signal });
           return judgeBucket(node, files.location, look);
         }
         const facts = await agent.call('node.facts', { paths: [files.location] }, { signal: ctx.signal });

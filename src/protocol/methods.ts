@@ -59,8 +59,8 @@ export const params = {
   /** Opens the repository and tries what a backup relies on, in a place of its own that is removed again. */
   'look.repository': z.object({ repository: repositoryAccess }),
   'look.attachments': z.object({ ...attachments, sample: z.number().int().positive() }),
-  /** What may be done in a bucket with attachments: tried with a key of skep's own, which is removed again. */
-  'look.bucket': z.object(attachments),
+  /** What may be done in a bucket with attachments; with `change` also what only a restore does, by a key of skep's own. */
+  'look.bucket': z.object({ ...attachments, change: z.boolean() }),
   /** `commitlog_archiving.properties` in the first of these folders that has one. */
   'look.archiving': z.object({ folders: z.array(path) }),
   /** Runs that have left, or are using, a folder of pins. */

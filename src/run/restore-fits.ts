@@ -122,7 +122,8 @@ async function mayWrite(w: RestoreWork, live: Topology): Promise<CheckResult[]> 
 async function mayWriteObjects({ c, signal }: RestoreWork): Promise<CheckResult[]> {
   const { node, location } = c.cluster.files;
   if (!isS3Location(location)) return [];
-  const { refused } = await agentOf(c.agents, node, 'files').call('look.bucket', c.attachments, { signal });
+  const o = { ...c.attachments, change: true };
+  const { refused } = await agentOf(c.agents, node, 'files').call('look.bucket', o, { signal });
   if (refused === undefined) return [];
   const cure = `let the key of \`files.s3.credentials\` write, copy and delete in ${location}`;
   return [{ verdict: 'fail', seen: refused, cure, node }];

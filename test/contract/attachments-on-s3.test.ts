@@ -229,8 +229,11 @@ test('a look at a bucket tells whether it keeps versions, and leaves nothing beh
   for (const name of ['plain', 'versioned']) {
     const s = await scene(name);
     await s.add('one');
-    expect(await lookAtBucket(s.bucket)).toEqual({ versioned: name === 'versioned' });
+    for (const change of [false, true]) {
+      expect(await lookAtBucket(s.bucket, change)).toEqual({ versioned: name === 'versioned' });
+    }
     expect(await keys(s.bucket)).toEqual(sorted('one'));
+    expect(await s.uploads()).toEqual([]);
   }
 });
 

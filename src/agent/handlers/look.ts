@@ -53,7 +53,7 @@ export const lookHandlers = {
   },
 
   async 'look.bucket'(p) {
-    return lookAtBucket(openBucket(p));
+    return lookAtBucket(openBucket(p), p.change);
   },
 
   async 'look.archiving'(p) {
