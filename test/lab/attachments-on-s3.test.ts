@@ -1,21 +1,17 @@
 // TheHive with its attachments on S3, in a bucket that keeps versions; the repository is a folder.
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Lab, S3Server } from '../../lab/index.ts';
+import type { Lab } from '../../lab/index.ts';
 import { type AttachmentStore, openAttachments } from '../../lab/load/attachment-store.ts';
 import { isProven } from '../../lab/proof/report.ts';
 import { runSkep } from '../../lab/scenarios/skep-process.ts';
 import { type Backup, STEADY_RATE, Trial } from '../../lab/scenarios/trial.ts';
+import { type AttachmentBucket, bootBucket } from './support/bucket.ts';
 import { configVariant } from './support/config-variant.ts';
 import { sharedLab } from './support/labs.ts';
 import { leftovers } from './support/leftovers.ts';
 
-const BUCKET = 'thehive';
-const PREFIX = 'files/';
-
 let lab: Lab;
-let server: S3Server;
+let bucket: AttachmentBucket;
 let trial: Trial;
 let attachments: AttachmentStore;
 let first: Backup;
@@ -23,20 +19,9 @@ let second: Backup;
 
 beforeAll(async () => {
   lab = await sharedLab();
-  server = await S3Server.boot({ root: `${lab.root}-s3`, owner: process.pid });
-  // Object lock makes it keep versions.
-  await server.makeBucket(BUCKET, { objectLock: true });
-  const { endpoint, region, accessKey, secretKey } = server.at;
-  const [keyFile, secretFile] = ['s3-key', 's3-secret'].map((name) => path.join(lab.root, name)) as [string, string];
-  await writeFile(keyFile, `${accessKey}\n`, { mode: 0o600 });
-  await writeFile(secretFile, `${secretKey}\n`, { mode: 0o600 });
-  const s3 = { endpoint, region, credentials: { access_key: { file: keyFile }, secret_key: { file: secretFile } } };
-  const location = `s3://${BUCKET}/${PREFIX}`;
-  const config = await configVariant(lab, 'attachments-on-s3', [
-    [['files', 'location'], location],
-    [['files', 's3'], s3],
-  ]);
-  const attachmentsS3 = { bucket: BUCKET, prefix: PREFIX, endpoint, region, accessKey, secretKey };
+  bucket = await bootBucket(lab);
+  const { changes, attachmentsS3 } = bucket;
+  const config = await configVariant(lab, 'attachments-on-s3', changes);
   attachments = openAttachments({ attachmentsDir: '', attachmentsS3 });
   trial = new Trial(lab, { seed: 'attachments on s3', say: () => {}, config, attachmentsS3 });
   await trial.ensureRepository();
@@ -50,14 +35,14 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await trial?.stopLoad();
-  await server?.down();
+  await bucket?.server.down();
 });
 
 test('a check has nothing to say against it', async () => {
   const run = await runSkep(['check'], { config: trial.config, state: trial.state });
   const { findings } = run.result as { findings: { id: string; verdict: string; seen: string }[] };
   expect(findings.filter((f) => f.verdict === 'fail')).toEqual([]);
-  const rights = findings.filter((f) => f.id === 'permissions' && f.seen.includes(BUCKET));
+  const rights = findings.filter((f) => f.id === 'permissions' && f.seen.includes(bucket.location));
   expect(rights).toEqual([expect.objectContaining({ verdict: 'pass' })]);
 });
 
