@@ -12,6 +12,11 @@ import type { Secrets } from './secrets.ts';
 /** The service that stands for TheHive runs on this node. */
 export const THEHIVE_NODE = 'n1';
 
+/** A single machine is where skep runs itself. */
+export function hasSsh(layout: LabLayout): boolean {
+  return layout.nodes.length > 1;
+}
+
 export function controlScript(node: NodeLayout, service: 'cassandra' | 'elasticsearch' | 'thehive'): string {
   return path.join(node.root, 'bin', service);
 }
@@ -67,12 +72,16 @@ export function describeLab(
       passwordFile: secrets.graphCql.passwordFile,
     },
     files: { location: layout.files, attachments: path.join(layout.files, 'attachment') },
-    ssh: {
-      user: hosts === undefined ? userInfo().username : 'operator',
-      config: path.join(layout.ssh, 'ssh_config'),
-      key: path.join(layout.ssh, 'client_key'),
-      knownHosts: path.join(layout.ssh, 'known_hosts'),
-    },
+    ...(hasSsh(layout)
+      ? {
+          ssh: {
+            user: hosts === undefined ? userInfo().username : 'operator',
+            config: path.join(layout.ssh, 'ssh_config'),
+            key: path.join(layout.ssh, 'client_key'),
+            knownHosts: path.join(layout.ssh, 'known_hosts'),
+          },
+        }
+      : {}),
     repository: path.join(layout.root, 'repository'),
     ledger: path.join(layout.root, 'ledger'),
     config: layout.config,
@@ -108,6 +117,6 @@ function describeNode(layout: LabLayout, node: NodeLayout, version: Elasticsearc
       url: elasticsearchUrl(layout, node, version),
       control: controlScript(node, 'elasticsearch'),
     },
-    ssh: { host: node.name, port: layout.ports.ssh },
+    ...(hasSsh(layout) ? { ssh: { host: node.name, port: layout.ports.ssh } } : {}),
   };
 }

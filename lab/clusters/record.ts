@@ -31,7 +31,7 @@ const node = z.object({
     url: z.string(),
     control: z.string(),
   }),
-  ssh: z.object({ host: z.string(), port: z.number() }),
+  ssh: z.object({ host: z.string(), port: z.number() }).optional(),
   /** What stands in front of a command so that it runs on this node as Cassandra's user; absent on this machine. */
   enter: z.array(z.string()).optional(),
 });
@@ -48,7 +48,7 @@ export const labRecord = z.object({
     elasticsearch: z.enum(['8.19.0', '7.17.29']),
     janusgraph: z.string(),
   }),
-  nodes: z.array(node).length(3),
+  nodes: z.array(node).min(1),
   cql: login.extend({
     /** What skep shows and trusts; the load and the tests go in plain. */
     tls: z.object({ caFile: z.string(), certificate: z.string(), key: z.string() }).optional(),
@@ -78,7 +78,8 @@ export const labRecord = z.object({
     passwordFile: z.string(),
   }),
   files: z.object({ location: z.string(), attachments: z.string() }),
-  ssh: z.object({ user: z.string(), config: z.string(), key: z.string(), knownHosts: z.string() }),
+  /** Absent with one node: what runs there runs here. */
+  ssh: z.object({ user: z.string(), config: z.string(), key: z.string(), knownHosts: z.string() }).optional(),
   repository: z.string(),
   /** Where `lab load` keeps its ledger. */
   ledger: z.string(),

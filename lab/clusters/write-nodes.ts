@@ -12,7 +12,7 @@ import * as janus from '../nodes/janusgraph-config.ts';
 import { sshdSpec } from '../nodes/sshd-config.ts';
 import { LAB_ID, type ServiceSpec, writeSpec } from '../services/spec.ts';
 import type { Certificates } from './certificates.ts';
-import { controlScript, THEHIVE_NODE } from './describe.ts';
+import { controlScript, hasSsh, THEHIVE_NODE } from './describe.ts';
 import type { Secrets } from './secrets.ts';
 
 /** What the nodes of a lab are made of. */
@@ -51,7 +51,7 @@ export async function writeNodes(parts: Parts): Promise<void> {
   for (const node of layout.nodes) {
     await writeCassandra(parts, node);
     await writeElasticsearch(parts, node);
-    await service(parts, node, sshdSpec(layout, node, parts.tools.sshd, environment(parts)));
+    if (hasSsh(layout)) await service(parts, node, sshdSpec(layout, node, parts.tools.sshd, environment(parts)));
     if (node.name === THEHIVE_NODE) await writeJanusGraph(parts, node);
   }
 }

@@ -38,10 +38,10 @@ export function cassandraFolders(node: NodeLayout): CassandraFolders {
 }
 
 /**
- * Tokens given in advance, spread evenly over the ring and interleaved over the nodes: the three can then join at the
- * same time, which Cassandra refuses to nodes that choose tokens themselves.
+ * Tokens given in advance, spread evenly over the ring and interleaved over the nodes: they can then join at the same
+ * time, which Cassandra refuses to nodes that choose tokens themselves.
  */
-export function tokensOf(index: number, nodes = 3): bigint[] {
+export function tokensOf(index: number, nodes: number): bigint[] {
   const all = BigInt(TOKENS_PER_NODE * nodes);
   return Array.from({ length: TOKENS_PER_NODE }, (_, k) => {
     const position = BigInt(k * nodes + index - 1);
@@ -55,7 +55,7 @@ export function cassandraYaml(layout: LabLayout, node: NodeLayout, extra: Record
   return stringify({
     cluster_name: `skep-lab-${layout.name}`,
     num_tokens: TOKENS_PER_NODE,
-    initial_token: tokensOf(node.index).join(','),
+    initial_token: tokensOf(node.index, layout.nodes.length).join(','),
     auto_bootstrap: false,
     authenticator: 'PasswordAuthenticator',
     authorizer: 'CassandraAuthorizer',
@@ -142,9 +142,9 @@ export function cassandraSpec(
       '-Dcassandra.skip_wait_for_gossip_to_settle=0',
       '-Dcassandra.superuser_setup_delay_ms=0',
       '-Dcassandra.shutdown_announce_in_ms=100',
-      '-Dcassandra.system_auth.default_rf=3',
-      '-Dcassandra.system_distributed.default_rf=3',
-      '-Dcassandra.system_traces.default_rf=3',
+      `-Dcassandra.system_auth.default_rf=${layout.nodes.length}`,
+      `-Dcassandra.system_distributed.default_rf=${layout.nodes.length}`,
+      `-Dcassandra.system_traces.default_rf=${layout.nodes.length}`,
       '-cp',
       `${at.conf}:${from.jars}/*`,
       'org.apache.cassandra.service.CassandraDaemon',

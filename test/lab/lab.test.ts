@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 
 function ssh(node: LabNode, ...command: string[]): Promise<string> {
-  return runTool(['ssh', '-F', lab.record.ssh.config, node.name, ...command]);
+  return runTool(['ssh', '-F', lab.record.ssh?.config ?? '', node.name, ...command]);
 }
 
 describe('cassandra of the lab', () => {

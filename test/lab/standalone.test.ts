@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Lab } from '../../lab/index.ts';
+import { isProven } from '../../lab/proof/report.ts';
+import { configWithNodetool } from '../../lab/scenarios/disturbance.ts';
+import { runSkep, type SkepRun, type SkepRunOptions } from '../../lab/scenarios/skep-process.ts';
+import { type Backup, STEADY_RATE, Trial } from '../../lab/scenarios/trial.ts';
+import { ownLab } from './support/labs.ts';
+import { leftovers } from './support/leftovers.ts';
+
+let lab: Lab;
+let trial: Trial;
+let hot: Backup;
+let cold: SkepRun;
+
+beforeAll(async () => {
+  lab = await ownLab({ nodes: 1 });
+  trial = new Trial(lab, { seed: 'alone', say: () => {} });
+  await trial.ensureRepository();
+  await trial.startLoad(STEADY_RATE);
+  await trial.awaitTransactions(40);
+});
+
+afterAll(async () => {
+  await trial?.stopLoad();
+  await lab?.down();
+});
+
+const skep = (args: string[], more: Partial<SkepRunOptions> = {}): Promise<SkepRun> =>
+  runSkep(args, { config: lab.config, state: trial.state, ...more });
+
+const coldBackup = (more?: Partial<SkepRunOptions>) => skep(['backup', '--consistency', 'cold'], more);
+
+async function expectProven(T: string): Promise<void> {
+  const { report, findings } = await trial.prove(T);
+  expect(findings).toEqual(Object.fromEntries(Object.keys(findings).map((k) => [k, []])));
+  expect(isProven(report)).toBe(true);
+}
+
+// One after the other on one machine: each begins from what the one before has left.
+describe('one machine with everything on it, without ssh', () => {
+  test('passes every check', async () => {
+    const { events, exitCode } = await skep(['check']);
+    expect(events.filter((e) => e.type === 'check' && e.verdict !== 'pass')).toEqual([]);
+    expect(exitCode).toBe(0);
+  });
+
+  test('is backed up hot, under load', async () => {
+    hot = await trial.backup();
+    await trial.awaitTransactions(10);
+    await trial.stopLoad();
+    expect(await leftovers(lab)).toEqual([]);
+  });
+
+  test('a cold backup that fails starts TheHive again', async () => {
+    const fail = 'case " $* " in *" snapshot "*) echo "error: disk on fire" >&2; exit 2 ;; esac';
+    const config = await configWithNodetool(lab, 'failing', `${fail}\nexec "$nodetool" "$@"`);
+    const run = await coldBackup({ config });
+    expect(run.error).toMatchObject({ code: 'command-failed', message: expect.stringContaining('disk on fire') });
+    expect(await lab.janusgraph.state()).toBe('ready');
+    expect(await leftovers(lab)).toEqual([]);
+  });
+
+  test('so does one that Ctrl-C ends, and it says nothing else', async () => {
+    const stop = new AbortController();
+    const run = await coldBackup({
+      signal: stop.signal,
+      kill: 'Ctrl-C',
+      onEvent: (e) => e.type === 'stage-started' && e.stage === 'sstables' && stop.abort(),
+    });
+    expect(run.exitCode).toBe(130);
+    expect(run.events.filter((e) => e.type === 'warning')).toEqual([]);
+    expect(await lab.janusgraph.state()).toBe('ready');
+    expect(await leftovers(lab)).toEqual([]);
+  });
+
+  test('a cold backup stops TheHive for the cut alone', async () => {
+    let during: Promise<string> | undefined;
+    cold = await coldBackup({
+      onEvent: (e) => {
+        if (e.type === 'stage-started' && e.stage === 'sstables') during = lab.janusgraph.state();
+      },
+    });
+    expect(cold.error).toBeUndefined();
+    expect(await during).toBe('stopped');
+    expect(await lab.janusgraph.state()).toBe('ready');
+    expect(await leftovers(lab)).toEqual([]);
+  });
+
+  test('comes back from a total loss at the instant of the hot backup', async () => {
+    await trial.startLoad(STEADY_RATE);
+    await trial.awaitTransactions(10);
+    await trial.stopLoad();
+    await lab.destroy();
+    await trial.restore(hot.id);
+    await expectProven(hot.T);
+  });
+
+  test('goes to the instant of the cold backup', async () => {
+    const { id, T } = cold.result as unknown as Backup;
+    await trial.restore(id);
+    await expectProven(T);
+  });
+});
