@@ -70,6 +70,11 @@ export interface LabLayout {
   config: string;
 }
 
+/** JMX of a single machine is over TLS, of others in plain: so both are tried. */
+export function isJmxOverTls(layout: Pick<LabLayout, 'nodes'>): boolean {
+  return layout.nodes.length === 1;
+}
+
 /** Addresses, ports and folders of a lab; pure. */
 export function layoutOf(place: LabPlace, env: NodeJS.ProcessEnv = process.env): LabLayout {
   const shift = place.shift ?? 0;

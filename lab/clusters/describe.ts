@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import path from 'node:path';
 import type { ElasticsearchVersion } from '../ground/elasticsearch-home.ts';
 import { become, type Hosts } from '../hosts/hosts.ts';
-import { type CassandraVersion, JANUSGRAPH_VERSION, type LabLayout, type NodeLayout } from '../layout.ts';
+import { type CassandraVersion, isJmxOverTls, JANUSGRAPH_VERSION, type LabLayout, type NodeLayout } from '../layout.ts';
 import { cassandraFolders } from '../nodes/cassandra-config.ts';
 import type { Certificates } from './certificates.ts';
 import { elasticsearchFolders, elasticsearchUrl, isSecured } from '../nodes/elasticsearch-config.ts';
@@ -52,7 +52,7 @@ export function describeLab(
       datacenter: 'datacenter1',
       contactPoints: layout.nodes.map((n) => n.address),
     },
-    jmx: { user: secrets.jmx.user, passwordFile: secrets.jmx.passwordFile },
+    jmx: { user: secrets.jmx.user, passwordFile: secrets.jmx.passwordFile, tls: isJmxOverTls(layout) },
     elasticsearch: {
       urls: nodes.map((n) => n.elasticsearch.url),
       staging: layout.staging,
@@ -107,7 +107,9 @@ function describeNode(layout: LabLayout, node: NodeLayout, version: Elasticsearc
       logs: cassandra.logs,
       jmxHost: '127.0.0.1',
       jmxPort: node.jmxPort,
-      nodetool: cassandra.nodetool,
+      nodetool: isJmxOverTls(layout)
+        ? ['env', `HOME=${cassandra.home}`, cassandra.nodetool, '--ssl']
+        : [cassandra.nodetool],
       control: controlScript(node, 'cassandra'),
     },
     elasticsearch: {

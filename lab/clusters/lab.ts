@@ -30,7 +30,7 @@ export class LabNode {
     const { user, passwordFile } = this.#lab.jmx;
     return runTool([
       ...(this.record.enter ?? []),
-      this.record.cassandra.nodetool,
+      ...this.record.cassandra.nodetool,
       '-u',
       user,
       '-pwf',

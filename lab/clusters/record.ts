@@ -20,7 +20,8 @@ const node = z.object({
     logs: z.string(),
     jmxHost: z.string(),
     jmxPort: z.number(),
-    nodetool: z.string(),
+    /** As an operator calls it, without account and command. */
+    nodetool: z.array(z.string()).min(1),
     /** `CONTROL start|stop|status`. */
     control: z.string(),
   }),
@@ -56,7 +57,7 @@ export const labRecord = z.object({
     datacenter: z.string(),
     contactPoints: z.array(z.string()),
   }),
-  jmx: login,
+  jmx: login.extend({ tls: z.boolean() }),
   elasticsearch: z.object({
     urls: z.array(z.string()),
     /** Absent with 7.17.29: plain HTTP without users. */

@@ -20,6 +20,7 @@ export function skepYaml(lab: LabRecord): string {
     status: [onNode('bin', name), 'status'],
     logs: [onNode(...log)],
   });
+  const nodetool = onNode('cassandra', 'bin', 'nodetool');
   const { elasticsearch, ssh } = lab;
   const { tls } = lab.cql;
   const executable = lab.skep?.at(-1);
@@ -47,7 +48,7 @@ export function skepYaml(lab: LabRecord): string {
       ...(tls === undefined
         ? {}
         : { ca_file: tls.caFile, client: { certificate_file: tls.certificate, key_file: tls.key } }),
-      nodetool: [onNode('cassandra', 'bin', 'nodetool')],
+      nodetool: lab.jmx.tls ? ['env', `HOME=${onNode('cassandra')}`, nodetool, '--ssl'] : [nodetool],
       jmx: { user: lab.jmx.user, password_file: lab.jmx.passwordFile },
       service: service('cassandra', ['cassandra', 'logs', 'system.log']),
     },

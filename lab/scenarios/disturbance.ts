@@ -71,7 +71,8 @@ export async function configWithNodetool(
   of: string = lab.config,
 ): Promise<string> {
   const wrapper = join(lab.root, `${name}-nodetool`);
-  const head = `#!/bin/sh\nnode=$1; shift\nnodetool="${lab.root}/$node/cassandra/bin/nodetool"\n`;
+  const ssl = lab.record.jmx.tls ? `export HOME="${lab.root}/$node/cassandra"; set -- --ssl "$@"\n` : '';
+  const head = `#!/bin/sh\nnode=$1; shift\nnodetool="${lab.root}/$node/cassandra/bin/nodetool"\n${ssl}`;
   await writeFile(wrapper, `${head}${script}\n`);
   await chmod(wrapper, 0o755);
   const doc = parseDocument(await readFile(of, 'utf8'));

@@ -44,7 +44,9 @@ describe('cassandra of the lab', () => {
   });
 
   it('refuses JMX without its password', async () => {
-    await expect(runTool([lab.node('n1').record.cassandra.nodetool, 'info'])).rejects.toThrow(/Credentials required/);
+    await expect(runTool([...lab.node('n1').record.cassandra.nodetool, 'info'])).rejects.toThrow(
+      /Credentials required/,
+    );
   });
 });
 

@@ -4,8 +4,10 @@ import { isProven } from '../../lab/proof/report.ts';
 import { configWithNodetool } from '../../lab/scenarios/disturbance.ts';
 import { runSkep, type SkepRun, type SkepRunOptions } from '../../lab/scenarios/skep-process.ts';
 import { type Backup, STEADY_RATE, Trial } from '../../lab/scenarios/trial.ts';
+import { configVariant } from './support/config-variant.ts';
 import { ownLab } from './support/labs.ts';
 import { leftovers } from './support/leftovers.ts';
+import { SecretWatch } from './support/secret-watch.ts';
 
 let lab: Lab;
 let trial: Trial;
@@ -36,16 +38,37 @@ async function expectProven(T: string): Promise<void> {
   expect(isProven(report)).toBe(true);
 }
 
+/** A configuration whose nodetool goes by the settings of another home. */
+const withNodetool = (name: string, ...argv: string[]) =>
+  configVariant(lab, name, [
+    [
+      ['cassandra', 'nodetool'],
+      ['env', 'HOME=/nowhere', `${lab.root}/n1/cassandra/bin/nodetool`, ...argv],
+    ],
+  ]);
+
 // One after the other on one machine: each begins from what the one before has left.
 describe('one machine with everything on it, without ssh', () => {
-  test('passes every check', async () => {
+  test('passes every check, JMX over TLS', async () => {
     const { events, exitCode } = await skep(['check']);
     expect(events.filter((e) => e.type === 'check' && e.verdict !== 'pass')).toEqual([]);
     expect(exitCode).toBe(0);
   });
 
-  test('is backed up hot, under load', async () => {
+  test('refuses a backup where nodetool does not trust JMX, or speaks no TLS', async () => {
+    for (const config of [await withNodetool('untrusting', '--ssl'), await withNodetool('plain')]) {
+      const { error, exitCode } = await skep(['backup'], { config });
+      expect(error).toMatchObject({ code: 'jmx-credentials', hint: expect.stringContaining('--ssl') });
+      expect(exitCode).toBe(12);
+    }
+  });
+
+  test('is backed up hot, under load, and no password is seen among the arguments of a process', async () => {
+    const watch = await SecretWatch.of(lab);
+    watch.watchProcesses();
     hot = await trial.backup();
+    watch.stop();
+    expect(watch.found).toEqual([]);
     await trial.awaitTransactions(10);
     await trial.stopLoad();
     expect(await leftovers(lab)).toEqual([]);
