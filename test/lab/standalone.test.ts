@@ -51,7 +51,9 @@ const withNodetool = (name: string, ...argv: string[]) =>
 describe('one machine with everything on it, without ssh', () => {
   test('passes every check, JMX over TLS', async () => {
     const { events, exitCode } = await skep(['check']);
-    expect(events.filter((e) => e.type === 'check' && e.verdict !== 'pass')).toEqual([]);
+    const found = events.filter((e) => e.type === 'check');
+    expect(found.filter((e) => e.verdict !== 'pass')).toEqual([]);
+    expect(found.find((e) => e.id === 'elasticsearch-health')?.seen).toMatch(/^yellow/);
     expect(exitCode).toBe(0);
   });
 
