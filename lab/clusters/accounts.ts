@@ -10,9 +10,9 @@ const DEFAULT = 'cassandra';
 export async function makeAccounts(lab: LabRecord, secrets: Secrets, signal?: AbortSignal): Promise<void> {
   const first = await awaitLogin(lab, DEFAULT, DEFAULT, 60_000, signal);
   try {
-    await awaitMembers(first);
+    await awaitMembers(first, lab.nodes.length);
     await first.execute(
-      `ALTER KEYSPACE system_auth WITH replication = {'class': 'NetworkTopologyStrategy', '${lab.cql.datacenter}': 3}`,
+      `ALTER KEYSPACE system_auth WITH replication = {'class': 'NetworkTopologyStrategy', '${lab.cql.datacenter}': ${lab.nodes.length}}`,
     );
     await first.execute(role(secrets.cql.user, secrets.cql.password, true));
     await first.execute(role(secrets.graphCql.user, secrets.graphCql.password, false));

@@ -4,8 +4,6 @@ import cassandra from 'cassandra-driver';
 import { SkepError } from '../../src/errors.ts';
 import type { LabRecord } from './record.ts';
 
-const NODES = 3;
-
 export type CqlClient = cassandra.Client;
 
 /** A client of the lab's Cassandra as its superuser; the caller shuts it down. */
@@ -62,26 +60,26 @@ export async function awaitLogin(
   }
 }
 
-/** Waits until all three nodes have the same schema; what the driver itself waits for ends after 10 s, agreed or not. */
+/** Waits until all nodes that the client knows have the same schema; what the driver itself waits for ends after 10 s, agreed or not. */
 export async function awaitAgreement(client: CqlClient, limitMs = 120_000): Promise<void> {
   const end = Date.now() + limitMs;
   for (;;) {
     const versions = await schemaVersions(client);
-    if (versions.length === NODES && new Set(versions).size === 1) return;
+    if (versions.length === client.hosts.length && new Set(versions).size === 1) return;
     if (Date.now() > end) throw new SkepError('cql-failed', 'the nodes of the lab do not agree on the schema');
     await delay(100);
   }
 }
 
 /**
- * Waits until every node sees all three as normal members, by its own gossip. A port that answers says nothing of the other
+ * Waits until every node sees all of them as normal members, by its own gossip. A port that answers says nothing of the other
  * nodes, and while one node takes another for joining it refuses to change a replication.
  */
-export async function awaitMembers(client: CqlClient, limitMs = 120_000): Promise<void> {
+export async function awaitMembers(client: CqlClient, nodes: number, limitMs = 120_000): Promise<void> {
   const end = Date.now() + limitMs;
   for (;;) {
     const seen = await Promise.all(client.getState().getConnectedHosts().map(membersSeenBy));
-    if (seen.length === NODES && seen.every((members) => members === NODES)) return;
+    if (seen.length === nodes && seen.every((members) => members === nodes)) return;
     if (Date.now() > end) throw new SkepError('cql-failed', 'the nodes of the lab do not see each other as members');
     await delay(100);
   }

@@ -172,6 +172,7 @@ const cluster = z.strictObject({
     ca_file: z.string().optional(),
     /** What Cassandra asks of clients with `require_client_auth`: a certificate and its key, as PEM. */
     client: z.strictObject({ certificate_file: z.string(), key_file: z.string() }).optional(),
+    /** With `--ssl` where JMX is over TLS. */
     nodetool: argv.default(['nodetool']),
     jmx: z
       .strictObject({

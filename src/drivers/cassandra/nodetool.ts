@@ -53,6 +53,9 @@ export async function nodetool(
   throw nodetoolError(agent.node.name, args, r.exitCode, `${r.stdout}\n${r.stderr}`);
 }
 
+/** What Java says where one side speaks TLS and the other does not, or where one does not trust the other. */
+const TLS_WORDS = /\bSSL|CertPath|KeyManagementException|trustAnchors|fatal alert|non-JRMP server/;
+
 /** What a nodetool that ended with an exit code other than 0 has said: `jmx-credentials` or `command-failed`. */
 export function nodetoolError(node: string, args: readonly string[], exitCode: number, output: string): SkepError {
   const text = output.trim();
@@ -64,5 +67,11 @@ export function nodetoolError(node: string, args: readonly string[], exitCode: n
   // The reason stands in front of a stack trace.
   const reason = lines.map((l) => /^(?:error|nodetool): (.+)/.exec(l)?.[1]).findLast((l) => l !== undefined);
   const why = reason ?? lines.at(-1) ?? 'no output';
+  if (TLS_WORDS.test(why)) {
+    return new SkepError('jmx-credentials', `JMX of ${node} and nodetool do not agree on TLS: ${why}`, {
+      hint: 'Where JMX is over TLS `cassandra.nodetool` in skep.yaml needs `--ssl`, and nodetool-ssl.properties the right trust store.',
+      context,
+    });
+  }
   return new SkepError('command-failed', `nodetool ${args[0]} failed on ${node}: ${why}`, { context });
 }

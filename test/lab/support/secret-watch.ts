@@ -25,8 +25,10 @@ export class SecretWatch {
       const word = (await readFile(path.join(folder, name), 'utf8')).trim().split(' ').at(-1) as string;
       if (name !== 'jmx.access') secrets.set(`the password in ${name}`, word);
     }
-    const key = (await readFile(lab.record.ssh.key, 'utf8')).split('\n');
-    secrets.set('the ssh key', key[2] as string);
+    if (lab.record.ssh) {
+      const key = (await readFile(lab.record.ssh.key, 'utf8')).split('\n');
+      secrets.set('the ssh key', key[2] as string);
+    }
     return new SecretWatch(secrets);
   }
 
