@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AttachmentWatch, STORED } from '../drivers/files/attachment-watch.ts';
 import { PathTable } from '../drivers/files/path-table.ts';
-import { attachmentPath, promisedHash } from '../drivers/files/walk.ts';
+import { attachmentPath, promisedContent, promisedHash } from '../drivers/files/walk.ts';
 import { SkepError, toSkepError } from '../errors.ts';
 import type { Captured, ListingRef, Progress } from '../protocol/methods.ts';
 import { compareBytewise, contentHash, type FileEntry, fileEntry, type ListingChange } from '../repository/index.ts';
 import { attributesOf } from './attributes-of.ts';
+import { hashFile } from './hash-file.ts';
 import type { Session, Store } from './session.ts';
 
 const PARALLEL = 4;
@@ -218,8 +219,12 @@ export class AttachmentCapture {
 
   /** Stores a file whose content is what its name promises; false when it is not. */
   async #putWhole(id: number): Promise<boolean> {
+    const promised = promisedContent(this.#paths.pathOf(id));
+    // Storing tells the SHA-256 alone. A content that is whole once does not change any more.
+    const isOther = promised !== undefined && promised.algorithm !== 'sha256';
+    if (isOther && (await this.#hashOf(id, promised.algorithm)) !== promised.hash) return false;
     try {
-      await this.#keep(id, promisedHash(this.#paths.pathOf(id)));
+      await this.#keep(id, isOther ? undefined : promised?.hash);
       return true;
     } catch (e) {
       if (e instanceof SkepError && e.code === 'object-damaged') return false;
@@ -237,6 +242,17 @@ export class AttachmentCapture {
       ...(expectSha256 ? { expectSha256 } : {}),
     });
     this.#entries.set(id, fileEntry(this.#paths.pathOf(id), o, attributesOf(s)));
+  }
+
+  async #hashOf(id: number, algorithm: string): Promise<string> {
+    await this.#statOf(id);
+    try {
+      return await hashFile(this.#watch.sourceOf(id), algorithm, this.#stopping.signal);
+    } catch (cause) {
+      this.#stopping.signal.throwIfAborted();
+      const path = this.#paths.pathOf(id);
+      throw new SkepError('file-unreadable', `cannot read ${path}`, { context: { path }, cause });
+    }
   }
 
   async #statOf(id: number) {

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisedHash } from '../../drivers/files/walk.ts';
+import { promisedContent } from '../../drivers/files/walk.ts';
 import type { Results } from '../../protocol/methods.ts';
-import { sha256File } from '../hash-file.ts';
+import { hashFile } from '../hash-file.ts';
 import type { MethodHandlers } from '../handlers.ts';
 
 /** An attachment that was written to so short a time ago may not be whole yet: TheHive writes in place. */
@@ -22,7 +22,8 @@ async function stateOf(absolute: string, path: string, signal: AbortSignal): Pro
   signal.throwIfAborted();
   const before = await stat(absolute).catch(() => undefined);
   if (!before) return 'gone';
-  if ((await sha256File(absolute, signal)) === promisedHash(path)) return 'whole';
+  const promised = promisedContent(path);
+  if (promised && (await hashFile(absolute, promised.algorithm, signal)) === promised.hash) return 'whole';
   const now = await stat(absolute).catch(() => undefined);
   if (!now) return 'gone';
   return now.mtimeMs !== before.mtimeMs || Date.now() - now.mtimeMs < WRITING_MS ? 'changing' : 'damaged';

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisedHash, walkFiles } from '../../drivers/files/walk.ts';
+import { promisedContent, walkFiles } from '../../drivers/files/walk.ts';
 import { SkepError } from '../../errors.ts';
 import { type FileEntry, fileEntry } from '../../repository/index.ts';
 import { AttachmentCapture } from '../attachment-capture.ts';
 import { attributesOf } from '../attributes-of.ts';
-import { sha256File } from '../hash-file.ts';
+import { hashFile } from '../hash-file.ts';
 import type { MethodHandlers } from '../handlers.ts';
 
 export const filesHandlers = {
@@ -35,7 +35,7 @@ export const filesHandlers = {
     let seen = 0;
     // Reservoir of `count` names, so that memory stays flat on a million attachments.
     for await (const path of walkFiles(p.location)) {
-      if (!promisedHash(path)) continue;
+      if (!promisedContent(path)) continue;
       seen++;
       if (all.length < p.count) all.push(path);
       else {
@@ -52,8 +52,9 @@ export const filesHandlers = {
       // Written a moment ago: TheHive writes in place, it may not be whole yet.
       if (!s || Date.now() - s.mtimeMs < 60_000) continue;
       looked++;
-      const hash = await sha256File(absolute, signal).catch(() => undefined);
-      if (hash !== undefined && hash !== promisedHash(path)) mismatched.push(path);
+      const promised = promisedContent(path);
+      const hash = promised && (await hashFile(absolute, promised.algorithm, signal).catch(() => undefined));
+      if (hash !== undefined && hash !== promised?.hash) mismatched.push(path);
     }
     return { looked, mismatched };
   },
