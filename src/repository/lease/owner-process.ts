@@ -27,8 +27,10 @@ export function isGone(mark: string | undefined): boolean {
   }
 }
 
-/** The number of a namespace is used again only when nothing is left in it. */
+/** The number of a namespace is used again only when nothing is left in it. Throws where it cannot be told. */
 function placeOf(): string {
+  // Not so in a namespace that sees the processes of another one.
+  if (Number.parseInt(readFileSync('/proc/self/stat', 'utf8'), 10) !== process.pid) throw new Error('another /proc');
   return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${readlinkSync('/proc/self/ns/pid')}`;
 }
 
