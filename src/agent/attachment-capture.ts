@@ -3,7 +3,8 @@ import { type AttachmentPlace, type FileState, openBucket } from '../drivers/fil
 import { AttachmentWatch } from '../drivers/files/attachment-watch.ts';
 import { BucketWatch } from '../drivers/files/bucket-watch.ts';
 import { PathTable } from '../drivers/files/path-table.ts';
-import { attachmentPath, promisedHash } from '../drivers/files/walk.ts';
+import { hashChunks, hashFile } from '../drivers/files/hash-file.ts';
+import { attachmentPath, promisedContent, promisedHash } from '../drivers/files/walk.ts';
 import { type Source, STORED, type Watch } from '../drivers/files/watch.ts';
 import { SkepError, toSkepError } from '../errors.ts';
 import type { ListingRef, Progress, Results } from '../protocol/methods.ts';
@@ -235,8 +236,12 @@ export class AttachmentCapture {
 
   /** Stores a file whose content is what its name promises; false when it is not. */
   async #putWhole(id: number, source: Source): Promise<boolean> {
+    const promised = promisedContent(this.#paths.pathOf(id));
+    // Storing tells the SHA-256 alone. A content that is whole once does not change any more.
+    const isOther = promised !== undefined && promised.algorithm !== 'sha256';
+    if (isOther && (await this.#hashOf(id, source, promised.algorithm)) !== promised.hash) return false;
     try {
-      await this.#keep(id, source, promisedHash(this.#paths.pathOf(id)));
+      await this.#keep(id, source, isOther ? undefined : promised?.hash);
       return true;
     } catch (e) {
       if (e instanceof SkepError && e.code === 'object-damaged') return false;
@@ -255,6 +260,18 @@ export class AttachmentCapture {
     };
     const o = await this.#putSource(path, source, options);
     this.#entries.set(id, fileEntry(path, o, attributesOf(source.state)));
+  }
+
+  async #hashOf(id: number, source: Source, algorithm: string): Promise<string> {
+    const { signal } = this.#stopping;
+    if (!('file' in source)) return hashChunks(await source.open(), algorithm);
+    try {
+      return await hashFile(source.file, algorithm, signal);
+    } catch (cause) {
+      signal.throwIfAborted();
+      const path = this.#paths.pathOf(id);
+      throw new SkepError('file-unreadable', `cannot read ${path}`, { context: { path }, cause });
+    }
   }
 
   async #putSource(path: string, source: Source, options: PutFileOptions): Promise<StoredObject> {

@@ -1,4 +1,4 @@
-import { sha256OfKey } from '../drivers/files/bucket-store.ts';
+import { BucketStore } from '../drivers/files/bucket-store.ts';
 import { isAttachmentKey } from '../drivers/files/walk.ts';
 import { SkepError } from '../errors.ts';
 import type { Progress } from '../protocol/methods.ts';
@@ -93,7 +93,10 @@ async function* join(
 }
 
 async function holds(bucket: Bucket, found: ListedKey, wanted: FileEntry, signal: AbortSignal): Promise<boolean> {
-  return found.size === wanted.size && (await sha256OfKey(bucket, found.key, signal)) === contentHash(wanted);
+  return (
+    found.size === wanted.size &&
+    (await new BucketStore(bucket).hashOf(found.key, 'sha256', signal)) === contentHash(wanted)
+  );
 }
 
 async function put(repository: Repository, bucket: Bucket, entry: FileEntry, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isFull } from '../cut/is-full.ts';
 import { PIN_FOLDER } from '../drivers/files/walk.ts';
 import type { NodeFacts, Results, Space } from '../protocol/methods.ts';
 import { isS3Location } from '../s3/location.ts';
@@ -87,6 +88,10 @@ export function judgeLinks(
   look: { tried?: string; refused?: string },
 ): CheckResult[] {
   if (look.refused === undefined) return [];
+  if (isFull(look.refused)) {
+    const full = `no space to hard-link attachments in ${location} (${look.refused})`;
+    return [fail(full, `free space at ${location} on ${node}`, { node, code: 'no-space' })];
+  }
   const seen = `${user} cannot hard-link attachments in ${location} (${look.refused}): one that is deleted during a backup can be missed`;
   return [warn(seen, `let skep log in as the owner of the attachments on ${node}: \`ssh.user\` in skep.yaml`, node)];
 }

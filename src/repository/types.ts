@@ -245,8 +245,13 @@ export interface Repository {
   /**
    * Takes a lease; `locked` names who is in the way. `backups`: ids that the owner may publish (write: its own run when
    * absent) or needs (read, restore): those are never forgotten or pruned under it, nor published once it is taken away.
+   * `staging`: its owner uses the staging repository of Elasticsearch; one at a time may.
    */
-  acquireLease(kind: Lease['kind'], owner: Lease['owner'], options?: { backups?: readonly string[] }): Promise<Lease>;
+  acquireLease(
+    kind: Lease['kind'],
+    owner: Lease['owner'],
+    options?: { backups?: readonly string[]; staging?: boolean },
+  ): Promise<Lease>;
   leases(): Promise<ShownLease[]>;
   /** Removes what killed runs have left: leases that are stale, staged contents, interrupted writes. */
   clearDeadRuns(lease: Lease): Promise<ClearedRuns>;

@@ -101,7 +101,8 @@ export async function backup(given: ClusterConfig, opts: BackupOptions): Promise
       emit({ type: 'plan', steps: plan(c, topology, cold) });
       return undefined;
     }
-    const lease = await repository.acquireLease('write', { run, host: hostname(), pid: process.pid });
+    const owner = { run, host: hostname(), pid: process.pid };
+    const lease = await repository.acquireLease('write', owner, { staging: true });
     cleanup.add('lease', () => lease.release());
     cleanup.add('staged objects', () => repository.discardRun(run));
     await sweepRepository(repository, lease, emit);

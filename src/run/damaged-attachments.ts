@@ -36,7 +36,7 @@ export async function refuseDamaged(
     'attachments-damaged',
     `${damaged.length} of the attachments on ${node} ${damaged.length === 1 ? 'is' : 'are'} damaged: ${names}${more}`,
     {
-      hint: `Bring each back into ${location} (its name is the \`sha256sum\` of its content); where it is lost for good, name it under \`files.accept_damaged\` in skep.yaml.`,
+      hint: `Bring each back into ${location} (its name is the \`sha256sum\` of its content, or the hash with which \`attachment.hash\` of TheHive begins); where it is lost for good, name it under \`files.accept_damaged\` in skep.yaml.`,
       context: { node, location, damaged },
     },
   );

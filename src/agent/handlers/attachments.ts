@@ -1,5 +1,5 @@
 import { type AttachmentStore, openAttachments } from '../../drivers/files/attachment-store.ts';
-import { promisedHash } from '../../drivers/files/walk.ts';
+import { promisedContent } from '../../drivers/files/walk.ts';
 import type { Results } from '../../protocol/methods.ts';
 import type { MethodHandlers } from '../handlers.ts';
 
@@ -21,7 +21,8 @@ async function stateOf(attachments: AttachmentStore, path: string, signal: Abort
   signal.throwIfAborted();
   const before = await attachments.stateOf(path);
   if (!before) return 'gone';
-  if ((await attachments.sha256Of(path, signal)) === promisedHash(path)) return 'whole';
+  const promised = promisedContent(path);
+  if (promised && (await attachments.hashOf(path, promised.algorithm, signal)) === promised.hash) return 'whole';
   const now = await attachments.stateOf(path);
   if (!now) return 'gone';
   return now.mtimeMs !== before.mtimeMs || Date.now() - now.mtimeMs < WRITING_MS ? 'changing' : 'damaged';

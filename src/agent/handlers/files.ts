@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openAttachments } from '../../drivers/files/attachment-store.ts';
-import { promisedHash, walkFiles } from '../../drivers/files/walk.ts';
+import { promisedContent, walkFiles } from '../../drivers/files/walk.ts';
 import { SkepError } from '../../errors.ts';
 import { type FileEntry, fileEntry } from '../../repository/index.ts';
 import { AttachmentCapture } from '../attachment-capture.ts';
@@ -36,7 +36,7 @@ export const filesHandlers = {
     let seen = 0;
     // Reservoir of `count` names, so that memory stays flat on a million attachments.
     for await (const path of attachments.paths(signal)) {
-      if (!promisedHash(path)) continue;
+      if (!promisedContent(path)) continue;
       seen++;
       if (all.length < p.count) all.push(path);
       else {
@@ -52,8 +52,9 @@ export const filesHandlers = {
       // Written a moment ago: TheHive writes in place, it may not be whole yet.
       if (!s || Date.now() - s.mtimeMs < 60_000) continue;
       looked++;
-      const hash = await attachments.sha256Of(path, signal).catch(() => undefined);
-      if (hash !== undefined && hash !== promisedHash(path)) mismatched.push(path);
+      const promised = promisedContent(path);
+      const hash = promised && (await attachments.hashOf(path, promised.algorithm, signal).catch(() => undefined));
+      if (hash !== undefined && hash !== promised?.hash) mismatched.push(path);
     }
     return { looked, mismatched };
   },

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { RepairOutput } from '../../drivers/cassandra/repair-output.ts';
 import { openAttachments, openBucket } from '../../drivers/files/attachment-store.ts';
 import { lookAtBucket } from '../../drivers/files/look-at-bucket.ts';
-import { promisedHash, walkFiles } from '../../drivers/files/walk.ts';
+import { promisedContent, walkFiles } from '../../drivers/files/walk.ts';
 import { SkepError } from '../../errors.ts';
 import { probeRepository } from '../../repository/index.ts';
 import { lookAtCommitlog } from '../look-at-commitlog.ts';
@@ -40,7 +40,7 @@ export const lookHandlers = {
     const sample: string[] = [];
     let files = 0;
     for await (const path of attachments.paths(signal)) {
-      if (!promisedHash(path)) continue;
+      if (!promisedContent(path)) continue;
       if (files % 1000 === 0) signal.throwIfAborted();
       files++;
       const at = files <= p.sample ? files - 1 : Math.floor(Math.random() * files);

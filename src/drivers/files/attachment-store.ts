@@ -24,8 +24,8 @@ export interface AttachmentStore {
   paths(signal: AbortSignal): AsyncIterable<string>;
   /** Undefined when it is not there. */
   stateOf(path: string): Promise<FileState | undefined>;
-  /** SHA-256 of the content, 64 hex digits. */
-  sha256Of(path: string, signal: AbortSignal): Promise<string>;
+  /** The hash of the content in hex digits; `algorithm` as `node:crypto` calls it. */
+  hashOf(path: string, algorithm: string, signal: AbortSignal): Promise<string>;
 }
 
 export function openAttachments(place: AttachmentPlace): AttachmentStore {

@@ -2,6 +2,7 @@ import { existsSync, linkSync, statSync } from 'node:fs';
 import { mkdir, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { HEARTBEAT_MS, removeDeadPins } from '../../cut/dead-pins.ts';
+import { isFull } from '../../cut/is-full.ts';
 import { removePins } from '../../cut/remove-pins.ts';
 import { SkepError } from '../../errors.ts';
 import type { PathTable } from './path-table.ts';
@@ -10,6 +11,8 @@ import { SEEN, type Skip, type Source, STORED, type Watch } from './watch.ts';
 
 /** Longer than the step in which filesystems and NFS servers keep a folder's time of change. */
 const TICK_MS = 1_000;
+
+const TRIES = 10;
 
 /** Of a path: not pinned, since links are not to be had. */
 const UNPINNED = 2;
@@ -76,10 +79,8 @@ export class AttachmentWatch implements Watch {
   }
 
   async start(pollMs: number): Promise<void> {
-    // Not the location itself: made anew it would look like one without attachments.
-    await makeFolder(dirname(this.#folder));
     await removeDeadPins(dirname(this.#folder));
-    await makeFolder(this.#folder);
+    await this.#makeFolders();
     // The first look at a million files may take longer than a run may be silent.
     this.#heartbeat = setInterval(() => void this.#touch(), HEARTBEAT_MS);
     const first = this.#look();
@@ -108,6 +109,20 @@ export class AttachmentWatch implements Watch {
     await removePins(this.#folder);
     // Not empty while another run pins.
     await rmdir(dirname(this.#folder)).catch(() => {});
+  }
+
+  async #makeFolders(): Promise<void> {
+    const all = dirname(this.#folder);
+    for (let left = TRIES; ; left--) {
+      // Not the location itself: made anew it would look like one without attachments.
+      await makeFolder(all);
+      try {
+        return await makeFolder(this.#folder);
+      } catch (e) {
+        // Another run that ends takes the folder of all pins away while it is empty.
+        if (left === 0 || !(e instanceof SkepError) || e.code !== 'file-missing') throw e;
+      }
+    }
   }
 
   async #touch(): Promise<void> {
@@ -174,7 +189,7 @@ export class AttachmentWatch implements Watch {
         this.#paths.set(id, UNPINNED);
         this.#onNew(id);
       } else {
-        const what = code === 'ENOSPC' ? 'no-space' : 'command-failed';
+        const what = isFull(code) ? 'no-space' : 'command-failed';
         throw new SkepError(what, `cannot pin ${path} in ${this.#folder}: ${code}`, { cause: e });
       }
     }
@@ -187,7 +202,8 @@ async function makeFolder(path: string): Promise<void> {
   } catch (e) {
     const code = (e as NodeJS.ErrnoException).code;
     if (code === 'EEXIST') return;
-    const what = code === 'ENOENT' ? 'file-missing' : code === 'ENOSPC' ? 'no-space' : 'command-failed';
+    if (isFull(code)) throw new SkepError('no-space', `no space to make ${path}`, { cause: e });
+    const what = code === 'ENOENT' ? 'file-missing' : 'command-failed';
     throw new SkepError(what, `cannot make ${path}: ${code}`, {
       hint: 'Check `files.location` and `files.node` in skep.yaml, and that the agent may write there.',
       cause: e,

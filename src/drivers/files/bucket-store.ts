@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { Bucket } from '../../s3/bucket.ts';
 import { openObject } from '../../s3/read-object.ts';
 import type { AttachmentStore, FileState } from './attachment-store.ts';
+import { hashChunks } from './hash-file.ts';
 import { isAttachmentKey } from './walk.ts';
 
 export class BucketStore implements AttachmentStore {
@@ -22,15 +22,8 @@ export class BucketStore implements AttachmentStore {
     return found && { size: found.ContentLength ?? 0, mtimeMs: found.LastModified?.getTime() ?? 0 };
   }
 
-  sha256Of(path: string, signal: AbortSignal): Promise<string> {
-    return sha256OfKey(this.#bucket, path, signal);
+  async hashOf(path: string, algorithm: string, signal: AbortSignal): Promise<string> {
+    const { stream } = await openObject(this.#bucket, path, { signal });
+    return hashChunks(stream, algorithm);
   }
-}
-
-/** SHA-256 of a key's bytes, 64 hex digits. Error: `file-missing`. */
-export async function sha256OfKey(bucket: Bucket, key: string, signal: AbortSignal): Promise<string> {
-  const hash = createHash('sha256');
-  const { stream } = await openObject(bucket, key, { signal });
-  for await (const chunk of stream) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AttachmentStore, FileState } from './attachment-store.ts';
-import { sha256File } from './hash-file.ts';
+import { hashFile } from './hash-file.ts';
 import { walkFiles } from './walk.ts';
 
 export class FolderStore implements AttachmentStore {
@@ -19,7 +19,7 @@ export class FolderStore implements AttachmentStore {
     return stat(join(this.#location, path)).catch(() => undefined);
   }
 
-  sha256Of(path: string, signal: AbortSignal): Promise<string> {
-    return sha256File(join(this.#location, path), signal);
+  hashOf(path: string, algorithm: string, signal: AbortSignal): Promise<string> {
+    return hashFile(join(this.#location, path), algorithm, signal);
   }
 }

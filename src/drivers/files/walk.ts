@@ -52,14 +52,41 @@ export async function* walkInGroups(root: string, below = ''): AsyncGenerator<st
   for (const folder of folders) if (!OWN.has(folder)) yield* walkInGroups(root, folder);
 }
 
-const ATTACHMENT = /^attachment\/([0-9a-f]{64})$/;
+const ATTACHMENT = /^attachment\/([0-9a-f]+)$/;
+
+/** By how many hex digits they give: what `attachment.hash` of TheHive may begin with, its default first. */
+const ALGORITHMS: Readonly<Record<number, string>> = {
+  64: 'sha256',
+  32: 'md5',
+  40: 'sha1',
+  96: 'sha384',
+  128: 'sha512',
+};
 
 /** Where TheHive keeps the attachment with that SHA-256. */
 export function attachmentPath(sha256: string): string {
   return `attachment/${sha256}`;
 }
 
+/** What an attachment's name promises of its content. */
+export interface Promised {
+  /** As `node:crypto` calls it. */
+  algorithm: string;
+  /** Lower-case hex digits. */
+  hash: string;
+}
+
+/**
+ * TheHive names an attachment by the first of the hashes that `attachment.hash` lists; undefined for a name that is none.
+ */
+export function promisedContent(path: string): Promised | undefined {
+  const hash = ATTACHMENT.exec(path)?.[1] ?? '';
+  const algorithm = ALGORITHMS[hash.length];
+  return algorithm === undefined ? undefined : { algorithm, hash };
+}
+
 /** The SHA-256 that an attachment's name promises; undefined for any other file. */
 export function promisedHash(path: string): string | undefined {
-  return ATTACHMENT.exec(path)?.[1];
+  const promised = promisedContent(path);
+  return promised?.algorithm === 'sha256' ? promised.hash : undefined;
 }

@@ -138,7 +138,7 @@ async function story(): Promise<void> {
     agents: (await agentsOn(lab)).length,
   });
 
-  // It is not silent long enough yet to be taken for dead.
+  // As one does who does not wait for the next backup, which takes it over.
   const repository = await openRepository(lab.record.repository);
   for (const { id } of await repository.leases()) await runSkep(['unlock', id, '--yes', '--force'], skep);
 

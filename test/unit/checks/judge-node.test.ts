@@ -36,6 +36,16 @@ describe('commitlog', () => {
     expect(r.cure).toContain('the user with id 7');
   });
 
+  test('a full disk is told as that, not as a lack of rights', () => {
+    for (const refused of ['ENOSPC', 'EDQUOT']) {
+      const r = judgeCommitlog(node, { ...look, refused }, agent);
+      expect(r).toMatchObject({ verdict: 'fail', code: 'no-space', cure: 'free space at /skep-pins on n1' });
+      expect(judgeLinks('n1', 'skep', '/files', { tried: 'a', refused })).toMatchObject([
+        { verdict: 'fail', code: 'no-space', cure: 'free space at /files on n1' },
+      ]);
+    }
+  });
+
   test('encryption, no right to read, another device and an empty folder fail', () => {
     expect(judgeCommitlog({ ...node, commitlogEncrypted: true }, look, agent).verdict).toBe('fail');
     expect(judgeCommitlog(node, { ...look, unreadable: 'EACCES' }, agent).seen).toContain('EACCES');

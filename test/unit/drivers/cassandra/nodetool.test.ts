@@ -80,6 +80,16 @@ describe('an error of nodetool', () => {
     expect(errorOf(refused).code).toBe('command-failed');
   });
 
+  test('of a full disk, or a quota that is used up, is one of space', () => {
+    for (const why of ['No space left on device', 'Disk quota exceeded']) {
+      expect(errorOf(`error: /d/snapshots/x: ${why}\n-- StackTrace --\n`)).toMatchObject({
+        code: 'no-space',
+        exitCode: 13,
+        message: `no space on n1 for nodetool snapshot: /d/snapshots/x: ${why}`,
+      });
+    }
+  });
+
   test('tells the reason, not the end of a stack trace', () => {
     const said =
       'Requested creating snapshot(s) for [thehive]\nerror: Snapshot x already exists.\n-- StackTrace --\njava.io.IOException: Snapshot x already exists.\n\tat java.base/java.lang.Thread.run(Thread.java:840)\n';

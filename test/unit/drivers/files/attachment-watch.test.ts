@@ -1,3 +1,4 @@
+import type * as fs from 'node:fs/promises';
 import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -7,6 +8,21 @@ import { STORED } from '../../../../src/drivers/files/watch.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 
 const POLL_MS = 10;
+
+/** How often the folder of all pins goes right after it was made. */
+const taken = vi.hoisted(() => ({ times: 0 }));
+vi.mock('node:fs/promises', async (original) => {
+  const real = await original<typeof fs>();
+  const mkdir = (async (path, options) => {
+    const made = await real.mkdir(path, options);
+    if (String(path).endsWith('.skep-pins') && taken.times > 0) {
+      taken.times--;
+      await real.rmdir(path);
+    }
+    return made;
+  }) as typeof real.mkdir;
+  return { ...real, mkdir };
+});
 
 async function scene(o: { skip?: (path: string) => Promise<boolean> } = {}) {
   const location = await temporaryFolder();
@@ -61,6 +77,14 @@ describe('a watch over attachments', () => {
     await utimes(dead, before, before);
     await watch.start(POLL_MS);
     expect((await readdir(join(location, '.skep-pins'))).sort()).toEqual(['alive', 'run-1']);
+  });
+
+  test('begins though another run that ends takes the folder of all pins away meanwhile', async () => {
+    const { location, watch } = await scene();
+    taken.times = 2;
+    await watch.start(POLL_MS);
+    expect(taken.times).toBe(0);
+    expect(await readdir(join(location, '.skep-pins'))).toEqual(['run-1']);
   });
 
   test('pins a file that is still being written, so that its end is seen through the pin', async () => {
