@@ -22,7 +22,7 @@ export class SecretWatch {
     const secrets = new Map(Object.entries(more));
     const folder = path.join(lab.root, 'secrets');
     for (const name of await readdir(folder)) {
-      const word = (await readFile(path.join(folder, name), 'utf8')).trim().split(' ').at(-1) as string;
+      const word = (await readFile(path.join(folder, name), 'utf8')).trim().split(/\s/).at(-1) as string;
       if (name !== 'jmx.access') secrets.set(`the password in ${name}`, word);
     }
     if (lab.record.ssh) {
