@@ -72,22 +72,35 @@ export async function awaitAgreement(client: CqlClient, limitMs = 120_000): Prom
 }
 
 /**
- * Waits until every node sees all of them as normal members, by its own gossip. A port that answers says nothing of the other
- * nodes, and while one node takes another for joining it refuses to change a replication.
+ * Logs in and waits until every node sees all of them as normal members, by its own gossip. A port that answers says nothing of
+ * the other nodes, and while one node takes another for joining it refuses to change a replication. Each look is by a new client:
+ * one connects to no node that was unknown when it began.
  */
-export async function awaitMembers(client: CqlClient, nodes: number, limitMs = 120_000): Promise<void> {
+export async function awaitMembers(
+  lab: LabRecord,
+  user: string,
+  password: string,
+  limitMs: number,
+  signal?: AbortSignal,
+): Promise<CqlClient> {
   const end = Date.now() + limitMs;
   for (;;) {
-    const seen = await Promise.all(client.getState().getConnectedHosts().map(membersSeenBy));
-    if (seen.length === nodes && seen.every((members) => members === nodes)) return;
+    const client = await awaitLogin(lab, user, password, limitMs, signal);
+    if (await isWhole(client, lab.nodes.length)) return client;
+    await client.shutdown();
     if (Date.now() > end) throw new SkepError('cql-failed', 'the nodes of the lab do not see each other as members');
-    await delay(100);
+    await delay(250, undefined, { signal });
   }
+}
 
-  async function membersSeenBy(host: cassandra.Host): Promise<number> {
+async function isWhole(client: CqlClient, nodes: number): Promise<boolean> {
+  const hosts = client.getState().getConnectedHosts();
+  const seen = hosts.map(async (host) => {
     const { rows } = await client.execute('SELECT status_with_port FROM system_views.gossip_info', [], { host });
     return rows.filter((row) => String(row['status_with_port']).includes('NORMAL,')).length;
-  }
+  });
+  const members = await Promise.all(seen).catch(() => []);
+  return members.length === nodes && members.every((n) => n === nodes);
 }
 
 /** The schema versions of the nodes that the client is connected to, each as the node itself says. */
