@@ -4,10 +4,17 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AttachmentWatch, STORED } from '../drivers/files/attachment-watch.ts';
 import { PathTable } from '../drivers/files/path-table.ts';
-import { attachmentPath, promisedHash } from '../drivers/files/walk.ts';
+import { promisedHash } from '../drivers/files/walk.ts';
 import { SkepError, toSkepError } from '../errors.ts';
-import type { Captured, ListingRef, Progress } from '../protocol/methods.ts';
-import { compareBytewise, contentHash, type FileEntry, fileEntry, type ListingChange } from '../repository/index.ts';
+import type { ListingRef, Progress, Results } from '../protocol/methods.ts';
+import {
+  compareBytewise,
+  type FileEntry,
+  fileEntry,
+  type FolderMarks,
+  type ListingChange,
+  type StoredGroup,
+} from '../repository/index.ts';
 import { attributesOf } from './attributes-of.ts';
 import type { Session, Store } from './session.ts';
 
@@ -26,6 +33,8 @@ export class AttachmentCapture {
   readonly #store: Store;
   readonly #location: string;
   #previous: ListingRef | undefined;
+  /** Of the repository, from before anything was looked for there. */
+  #marks: FolderMarks = {};
   readonly #paths = new PathTable();
   readonly #watch: AttachmentWatch;
   /** By number of the path: what the previous listing has not, or has otherwise. */
@@ -62,8 +71,9 @@ export class AttachmentCapture {
     const timer = setInterval(() => onProgress(this.progress()), 500);
     try {
       await this.#under(signal, async () => {
-        await this.#readPrevious();
-        await this.#watch.start(pollMs);
+        // Side by side: the one reads what is in the repository, the other names on the node.
+        const previous = this.#readPrevious();
+        await Promise.all([previous, this.#watch.start(pollMs, previous)]);
       });
       onProgress(this.progress());
       return { files: this.progress().files };
@@ -73,7 +83,7 @@ export class AttachmentCapture {
   }
 
   /** Pass 2: the last look, then the listing. */
-  async finish(signal: AbortSignal): Promise<Captured & { pinned: number; mismatched: string[] }> {
+  async finish(signal: AbortSignal): Promise<Results['files.finish']> {
     await this.#under(signal, () => this.#watch.look());
     for (const id of this.#mismatched) {
       // It may have been written to its end since.
@@ -93,6 +103,7 @@ export class AttachmentCapture {
       newObjects: writer.totals.newObjects,
       pinned: this.#watch.pinned,
       mismatched: [...this.#mismatched].map((id) => this.#paths.pathOf(id)).sort(),
+      marks: this.#marks,
     };
   }
 
@@ -118,14 +129,14 @@ export class AttachmentCapture {
   async #readPrevious(): Promise<void> {
     if (this.#previous === undefined) return;
     try {
-      for await (const group of this.#store.repository.readStored(this.#previous)) {
-        this.#stopping.signal.throwIfAborted();
-        for (const { entry, stored } of group) {
-          const id = this.#paths.idOf(entry.path);
-          const isWhole = entry.path === attachmentPath(contentHash(entry));
-          this.#paths.set(id, stored && isWhole ? LISTED | STORED : LISTED);
+      const note = ({ paths, whole }: StoredGroup) => {
+        for (const [i, path] of paths.entries()) {
+          const id = this.#paths.idOf(path);
+          this.#paths.set(id, whole[i] === 1 && this.#paths.isHash(id) ? LISTED | STORED : LISTED);
         }
-      }
+      };
+      const { signal } = this.#stopping;
+      this.#marks = await this.#store.repository.readStored(this.#previous, note, { signal });
     } catch (e) {
       if (!(e instanceof SkepError && ['object-missing', 'object-damaged', 'key-missing'].includes(e.code))) throw e;
       // It was only a hint: the listing is then made from nothing, out of what is seen.

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { repositoryAccess } from '../repository/access.ts';
+import type { FolderMarks } from '../repository/folder-marks.ts';
 
 /**
  * What an agent can be asked: one schema for the parameters of each method, one type for each result. The controller's
@@ -255,7 +256,8 @@ export interface Results {
   'capture.tree': Captured;
   'capture.config': Captured;
   'files.start': { files: number };
-  'files.finish': Captured & { pinned: number; mismatched: string[] };
+  /** `marks`: see `PublishOptions.marks`. */
+  'files.finish': Captured & { pinned: number; mismatched: string[]; marks: FolderMarks };
   'files.stop': null;
   'files.sample': { looked: number; mismatched: string[] };
   /** `changing`: written to a moment ago; `damaged`: at rest, and not what its name promises. */

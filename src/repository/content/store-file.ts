@@ -38,7 +38,7 @@ export async function storeFile(
   const stored = await fileThreads.run(
     { do: 'store', from: shared(file), to: { path, descriptor }, encoder },
     watch,
-    (total) => to.wrote(total),
+    { written: (total) => to.wrote(total) },
   );
   to.wrote(stored.form.storedSize);
   await staged.end();
