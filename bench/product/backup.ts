@@ -1,5 +1,11 @@
 import { hostname } from 'node:os';
-import { type Compression, type FolderMarks, newBackupId, openRepository, type RepositoryAccess } from '../../src/repository/index.ts';
+import {
+  type Compression,
+  type FolderMarks,
+  newBackupId,
+  openRepository,
+  type RepositoryAccess,
+} from '../../src/repository/index.ts';
 import { previousListing } from '../../src/run/previous-listing.ts';
 import { clearSnapshotArgs, snapshotArgs } from '../../src/drivers/cassandra/nodetool.ts';
 import type { CassandraSource } from '../data/node.ts';

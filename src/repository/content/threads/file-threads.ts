@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { extname } from 'node:path';
 import { getAsset, isSea } from 'node:sea';
 import { Worker } from 'node:worker_threads';
 import { deserializeError, SkepError } from '../../../errors.ts';
@@ -101,7 +102,8 @@ class FileThread {
     // The executable has no files beside it.
     this.#worker = isSea()
       ? new Worker(getAsset('file-thread.js', 'utf8'), { eval: true })
-      : new Worker(new URL('file-thread.ts', import.meta.url));
+      : // Beside it, whatever it was made into.
+        new Worker(new URL(`file-thread${extname(import.meta.filename)}`, import.meta.url));
     this.#worker.unref();
     this.#worker.on('message', (report: Report) => this.#onReport?.(report));
     this.#worker.on('error', (cause) => this.#fail(cause));
