@@ -24,7 +24,7 @@ async function bundle(folder: string): Promise<string> {
     await write(`bench/product/${name}.ts`, join(folder, `${name}.mjs`));
   }
   // Beside it, under the names by which it is looked for.
-  await write(CONTENT, join(folder, 'file-thread.ts'));
+  await write(CONTENT, join(folder, 'file-thread.mjs'));
   await copyFile(join(HOME, 'src/repository/leave/restore.sh'), join(folder, 'restore.sh'));
   return folder;
 }

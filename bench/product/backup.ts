@@ -1,5 +1,11 @@
 import { hostname } from 'node:os';
-import { type Compression, newBackupId, openRepository, type RepositoryAccess } from '../../src/repository/index.ts';
+import {
+  type Compression,
+  type FolderMarks,
+  newBackupId,
+  openRepository,
+  type RepositoryAccess,
+} from '../../src/repository/index.ts';
 import { previousListing } from '../../src/run/previous-listing.ts';
 import { clearSnapshotArgs, snapshotArgs } from '../../src/drivers/cassandra/nodetool.ts';
 import type { CassandraSource } from '../data/node.ts';
@@ -22,6 +28,7 @@ const startedAt = new Date().toISOString();
 const lease = await repository.acquireLease('write', { run, host: hostname(), pid: process.pid });
 const agent = openAgent();
 const parts = [];
+const marks = new Map<string, FolderMarks>();
 const target = (store: string) => ({
   repository: access,
   run,
@@ -58,7 +65,8 @@ if (cassandra !== undefined) {
   parts.push({ node: 'n1', store: 'cassandra', ...listing, newBytes });
 }
 if (attachments !== undefined) {
-  const { listing, newBytes } = await agent.call('files.finish', { target: target('files') });
+  const { listing, newBytes, marks: seen } = await agent.call('files.finish', { target: target('files') });
+  marks.set(listing.inventory, seen);
   await agent.call('files.stop', { run });
   parts.push({ node: 'n1', store: 'files', ...listing, newBytes });
 }
@@ -73,7 +81,7 @@ await repository.publish(
     parts,
     details: {},
   },
-  { lease },
+  { lease, marks },
 );
 await lease.release();
 await repository.discardRun(run);

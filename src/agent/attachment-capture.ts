@@ -4,17 +4,18 @@ import { AttachmentWatch } from '../drivers/files/attachment-watch.ts';
 import { BucketWatch } from '../drivers/files/bucket-watch.ts';
 import { PathTable } from '../drivers/files/path-table.ts';
 import { hashChunks, hashFile } from '../drivers/files/hash-file.ts';
-import { attachmentPath, promisedContent, promisedHash } from '../drivers/files/walk.ts';
+import { promisedContent, promisedHash } from '../drivers/files/walk.ts';
 import { type Source, STORED, type Watch } from '../drivers/files/watch.ts';
 import { SkepError, toSkepError } from '../errors.ts';
 import type { ListingRef, Progress, Results } from '../protocol/methods.ts';
 import {
   compareBytewise,
-  contentHash,
   type FileEntry,
   fileEntry,
+  type FolderMarks,
   type ListingChange,
   type PutFileOptions,
+  type StoredGroup,
   type StoredObject,
 } from '../repository/index.ts';
 import { isS3Location } from '../s3/location.ts';
@@ -35,6 +36,8 @@ const LISTED = 8;
 export class AttachmentCapture {
   readonly #store: Store;
   #previous: ListingRef | undefined;
+  /** Of the repository, from before anything was looked for there. */
+  #marks: FolderMarks = {};
   readonly #paths = new PathTable();
   readonly #watch: Watch;
   /** By number of the path: what the previous listing has not, or has otherwise. */
@@ -72,8 +75,9 @@ export class AttachmentCapture {
     const timer = setInterval(() => onProgress(this.progress()), 500);
     try {
       await this.#under(signal, async () => {
-        await this.#readPrevious();
-        await this.#watch.start(pollMs);
+        // Side by side: the one reads what is in the repository, the other names on the node.
+        const previous = this.#readPrevious();
+        await Promise.all([previous, this.#watch.start(pollMs, previous)]);
       });
       onProgress(this.progress());
       return { files: this.progress().files };
@@ -105,6 +109,7 @@ export class AttachmentCapture {
       pinned: this.#watch.pinned,
       mismatched: [...this.#mismatched].map((id) => this.#paths.pathOf(id)).sort(),
       lost: this.#watch.lost(),
+      marks: this.#marks,
     };
   }
 
@@ -130,14 +135,14 @@ export class AttachmentCapture {
   async #readPrevious(): Promise<void> {
     if (this.#previous === undefined) return;
     try {
-      for await (const group of this.#store.repository.readStored(this.#previous)) {
-        this.#stopping.signal.throwIfAborted();
-        for (const { entry, stored } of group) {
-          const id = this.#paths.idOf(entry.path);
-          const isWhole = entry.path === attachmentPath(contentHash(entry));
-          this.#paths.set(id, stored && isWhole ? LISTED | STORED : LISTED);
+      const note = ({ paths, whole }: StoredGroup) => {
+        for (const [i, path] of paths.entries()) {
+          const id = this.#paths.idOf(path);
+          this.#paths.set(id, whole[i] === 1 && this.#paths.isHash(id) ? LISTED | STORED : LISTED);
         }
-      }
+      };
+      const { signal } = this.#stopping;
+      this.#marks = await this.#store.repository.readStored(this.#previous, note, { signal });
     } catch (e) {
       if (!(e instanceof SkepError && ['object-missing', 'object-damaged', 'key-missing'].includes(e.code))) throw e;
       // It was only a hint: the listing is then made from nothing, out of what is seen.

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { repositoryAccess } from '../repository/access.ts';
+import type { FolderMarks } from '../repository/folder-marks.ts';
 import { s3Access } from '../s3/access.ts';
 
 /**
@@ -269,8 +270,16 @@ export interface Results {
   'capture.tree': Captured;
   'capture.config': Captured;
   'files.start': { files: number };
-  /** `lost`: gone before they could be read, and how long before the answer that was noticed. */
-  'files.finish': Captured & { pinned: number; mismatched: string[]; lost: { path: string; agoMs: number }[] };
+  /**
+   * `lost`: gone before they could be read, and how long before the answer that was noticed. `marks`: see
+   * `PublishOptions.marks`.
+   */
+  'files.finish': Captured & {
+    pinned: number;
+    mismatched: string[];
+    lost: { path: string; agoMs: number }[];
+    marks: FolderMarks;
+  };
   'files.stop': null;
   'files.sample': { looked: number; mismatched: string[] };
   /** `changing`: written to a moment ago; `damaged`: at rest, and not what its name promises. */

@@ -2,8 +2,9 @@ import { SkepError } from '../errors.ts';
 import { throwIfCancelled } from '../cancel.ts';
 import type { Backend } from './backend/backend.ts';
 import { noteDamage } from './damage/notes.ts';
+import { areIn, type FolderMarks, takeMarks, unchanged } from './folder-marks.ts';
 import type { Manifest } from './format/manifest.ts';
-import { neededEntry, neededGroups, type NeededKey, neededPiece } from './needed-keys.ts';
+import { neededEntry, neededGroups, type NeededKey, neededPiece, type Spared } from './needed-keys.ts';
 import { ObjectPresence } from './object-presence.ts';
 import { isContentKey } from './prune/key-set.ts';
 import { lockKeys } from './retention/lock.ts';
@@ -17,16 +18,19 @@ const MANY = 20_000;
  * Objects may have been reused from older backups: whatever became of them since, each is looked at again, and kept by
  * object lock where that is asked for. Of many, the folders that hold them are read: that tells of each whether it is
  * there, at a fifth of the time. Unless the storage tells sizes with names, they are then asked of one object in sixteen,
- * others with each backup: a prune takes objects and does not change them, and verify looks at all.
+ * others with each backup: a prune takes objects and does not change them, and verify looks at all. A folder that has kept the
+ * mark that it had before the writer looked has lost nothing since: of that only the sizes that are due are asked.
  */
 export async function checkNeeded(
   { backend, keyring }: Vault,
   manifest: Manifest,
-  options: { signal?: AbortSignal; lockMs?: number },
+  options: { signal?: AbortSignal; lockMs?: number; marks?: ReadonlyMap<string, FolderMarks> },
 ): Promise<void> {
   const lockMs = backend.retention === undefined ? undefined : options.lockMs;
   const files = manifest.parts.reduce((sum, part) => sum + part.files, 0);
   const presence = files > MANY && lockMs === undefined ? new ObjectPresence(backend) : undefined;
+  const isDue = (folder: string) => folder[1] === manifest.id.at(-1);
+  const spared = presence && options.marks && (await sparedBy(backend, options.marks, isDue));
   let batch: NeededKey[] = [];
   const checkBatch = async () => {
     throwIfCancelled(options.signal);
@@ -40,21 +44,33 @@ export async function checkNeeded(
     if (backend.retention !== undefined && lockMs !== undefined) await lockKeys(backend.retention, keys, lockMs);
     batch = [];
   };
-  for await (const { pieces, entries } of neededGroups({ backend, keyring }, manifest)) {
+  for await (const { pieces, entries } of neededGroups({ backend, keyring }, manifest, new Set(), spared)) {
     for (const name of pieces) batch.push(neededPiece(name));
     for (const entry of entries) {
       if (presence !== undefined && entry.kind === 'object') {
         const looked = presence.look(entry);
         const found = typeof looked === 'object' ? await looked : looked;
-        const isSampled = entry.name[1] === manifest.id.at(-1);
         // A listing may be older than what it lacks: the key itself is asked for.
-        if ((found === 'there' && !isSampled) || found === entry.storedSize) continue;
+        if ((found === 'there' && !isDue(entry.name)) || found === entry.storedSize) continue;
       }
       batch.push(neededEntry(entry));
     }
     if (batch.length >= BATCH) await checkBatch();
   }
   await checkBatch();
+}
+
+async function sparedBy(
+  backend: Backend,
+  marks: ReadonlyMap<string, FolderMarks>,
+  isDue: (folder: string) => boolean,
+): Promise<Spared> {
+  const now = await takeMarks(backend);
+  const folders = new Map<string, ReadonlySet<string>>();
+  for (const [inventory, before] of marks) {
+    folders.set(inventory, new Set([...unchanged(before, now)].filter((folder) => !isDue(folder))));
+  }
+  return (inventory, first, end) => areIn(folders.get(inventory) ?? new Set(), first, end);
 }
 
 function judge({ key, stored }: NeededKey, found: number | undefined): SkepError | undefined {

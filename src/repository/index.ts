@@ -25,6 +25,7 @@ export type {
   ObjectWriterOptions,
   PutFileOptions,
   Repository,
+  StoredGroup,
   StoredObject,
   WriterTotals,
 } from './types.ts';
@@ -32,6 +33,7 @@ export { type RepositoryAccess, repositoryAccess } from './access.ts';
 export type { CopiedBackup, CopyReport } from './copy/job.ts';
 export type { FileEntry, LinkEntry, ListingEntry } from './format/listing-entry.ts';
 export type { Manifest, ManifestDetails, ManifestDraft, ManifestPart } from './format/manifest.ts';
+export type { FolderMarks } from './folder-marks.ts';
 export { parseSubset, type Subset } from './verify/subset.ts';
 export type { Finding, FindingHit, FindingKind, VerifyLevel, VerifyOptions, VerifyReport } from './verify/report.ts';
 export type { FileIdentity, HintCache, HintedObject } from './hint-cache.ts';

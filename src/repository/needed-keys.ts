@@ -1,7 +1,7 @@
 import { decodeInventoryEntry, inventoryKey, type InventoryEntry } from './format/inventory-entry.ts';
 import type { Manifest } from './format/manifest.ts';
 import { pieceKey } from './format/names.ts';
-import { childRefs, damagedPiece, pieceNames, readPiece } from './listing/tree-reader.ts';
+import { checkPiece, childRefs, damagedPiece, pieceNames, readPiece } from './listing/tree-reader.ts';
 import type { Vault } from './sealing/keyring.ts';
 
 /** A key of the repository that a backup needs. */
@@ -21,19 +21,25 @@ export interface NeededGroup {
   entries: readonly InventoryEntry[];
 }
 
+/** Whether what an inventory lists at `first` and behind it, before `end`, need not come. */
+export type Spared = (inventory: string, first: string, end: string) => boolean;
+
 /**
  * All that a backup needs beside its manifest: objects, pieces of its listings, pieces of its inventories. No private key
  * is needed. A key may come more than once. `seen` holds the names of pieces below which nothing need come again, when
  * several backups are asked about with the same set: they share nearly all of theirs. Everything but the leaves of
- * listings is read. Errors: `object-missing`, `object-damaged`.
+ * listings is read, and checked by its hash; of leaves that are `spared` the entries do not come. Errors: `object-missing`,
+ * `object-damaged`.
  */
 export async function* neededGroups(
   vault: Vault,
   manifest: Pick<Manifest, 'parts'>,
   seen: Set<string> = new Set(),
+  spared: Spared = () => false,
 ): AsyncGenerator<NeededGroup> {
   for (const { root, inventory } of manifest.parts) {
-    yield* ofInventory(vault, inventory, undefined, seen);
+    const isSpared = (first: string, end: string) => spared(inventory, first, end);
+    yield* ofInventory(vault, { name: inventory, end: undefined }, seen, isSpared);
     if (vault.keyring.sealed) continue;
     for await (const name of pieceNames(vault, 'listing', root, seen)) yield { pieces: [name], entries: [] };
   }
@@ -62,9 +68,9 @@ export function neededEntry(entry: InventoryEntry): NeededKey {
 
 async function* ofInventory(
   vault: Vault,
-  name: string,
-  level: number | undefined,
+  { name, end, level }: { name: string; end: string | undefined; level?: number },
   seen: Set<string>,
+  isSpared: (first: string, end: string) => boolean,
 ): AsyncGenerator<NeededGroup> {
   if (seen.has(name)) return;
   seen.add(name);
@@ -79,5 +85,13 @@ async function* ofInventory(
     return;
   }
   yield { pieces: [name], entries: [] };
-  for (const { child } of childRefs(piece, name)) yield* ofInventory(vault, child, piece.level - 1, seen);
+  const refs = childRefs(piece, name);
+  const below = piece.level - 1;
+  for (const [i, { child, first }] of refs.entries()) {
+    const childEnd = refs[i + 1]?.first ?? end;
+    if (below === 0 && childEnd !== undefined && isSpared(first, childEnd)) {
+      await checkPiece(vault, child);
+      yield { pieces: [child], entries: [] };
+    } else yield* ofInventory(vault, { name: child, end: childEnd, level: below }, seen, isSpared);
+  }
 }

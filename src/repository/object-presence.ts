@@ -7,13 +7,19 @@ export type Presence = 'absent' | number | 'there';
 /** Names of folders that are kept at most, so that memory stays flat. */
 const KEPT_NAMES = 30_000;
 
+interface Folder {
+  names: ReadonlyMap<string, number | undefined>;
+  /** Whether the storage tells sizes with names. */
+  tellsSizes: boolean;
+}
+
 /**
  * Looks at many objects by reading the folders that hold them, each once when they come in order: a tenth of what one
  * look for each would cost.
  */
 export class ObjectPresence {
   readonly #backend: Backend;
-  readonly #folders = new Map<string, ReadonlyMap<string, number | undefined>>();
+  readonly #folders = new Map<string, Folder>();
   #names = 0;
 
   constructor(backend: Backend) {
@@ -27,19 +33,21 @@ export class ObjectPresence {
     return folder === undefined ? this.#read(name).then((read) => find(read, file)) : find(folder, file);
   }
 
-  async #read(name: string): Promise<ReadonlyMap<string, number | undefined>> {
-    const folder = await this.#backend.names(folderOfObjects(name));
-    for (const [oldest, { size }] of this.#folders) {
-      if (this.#names + folder.size <= KEPT_NAMES) break;
+  async #read(name: string): Promise<Folder> {
+    const names = await this.#backend.names(folderOfObjects(name));
+    for (const [oldest, { names: old }] of this.#folders) {
+      if (this.#names + names.size <= KEPT_NAMES) break;
       this.#folders.delete(oldest);
-      this.#names -= size;
+      this.#names -= old.size;
     }
+    const folder = { names, tellsSizes: names.values().next().value !== undefined };
     this.#folders.set(name.slice(0, 2), folder);
-    this.#names += folder.size;
+    this.#names += names.size;
     return folder;
   }
 }
 
-function find(folder: ReadonlyMap<string, number | undefined>, file: string): Presence {
-  return folder.get(file) ?? (folder.has(file) ? 'there' : 'absent');
+function find({ names, tellsSizes }: Folder, file: string): Presence {
+  if (!names.has(file)) return 'absent';
+  return (tellsSizes ? names.get(file) : undefined) ?? 'there';
 }

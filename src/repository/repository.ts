@@ -10,7 +10,8 @@ import { copyBackups } from './copy/copy.ts';
 import type { CopyEnd, CopyOptions, CopyReport } from './copy/job.ts';
 import { matchKeys } from './copy/match-keys.ts';
 import { decodeDescriptor, encodeDescriptor, REPOSITORY_FORMAT, type Descriptor } from './format/descriptor.ts';
-import type { FileEntry, ListingEntry } from './format/listing-entry.ts';
+import type { FolderMarks } from './folder-marks.ts';
+import type { ListingEntry } from './format/listing-entry.ts';
 import type { Manifest, ManifestDetails, ManifestDraft } from './format/manifest.ts';
 import { COMPONENT_PATTERN, DESCRIPTOR_KEY, type Encoding, incomingPrefix, NAME_PATTERN } from './format/names.ts';
 import {
@@ -47,6 +48,7 @@ import type {
   PlainManifest,
   PublishOptions,
   Repository,
+  StoredGroup,
 } from './types.ts';
 import type { VerifyOptions, VerifyReport } from './verify/report.ts';
 import { verify } from './verify/verify.ts';
@@ -162,8 +164,12 @@ class BackendRepository implements Repository {
     return updateListing(this.#vault, previous, changes, writer, options);
   }
 
-  readStored(ref: Pick<ListingRef, 'root'>): AsyncIterable<{ entry: FileEntry; stored: boolean }[]> {
-    return readStored(this.#vault, ref.root);
+  readStored(
+    ref: Pick<ListingRef, 'root' | 'files'>,
+    onGroup: (group: StoredGroup) => void,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<FolderMarks> {
+    return readStored(this.#vault, ref, onGroup, options);
   }
 
   readListing(ref: Pick<ListingRef, 'root'>): AsyncIterable<ListingEntry> {

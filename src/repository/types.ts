@@ -5,6 +5,7 @@ import type { Manifest, ManifestDetails, ManifestDraft } from './format/manifest
 import type { FileEntry, ListingEntry } from './format/listing-entry.ts';
 import type { Encoding } from './format/names.ts';
 import type { TreeKind } from './format/piece.ts';
+import type { FolderMarks } from './folder-marks.ts';
 import type { HintCache } from './hint-cache.ts';
 import type { ClearedRuns, Lease, ShownLease, UnlockOptions } from './lease/index.ts';
 import type { BallastState } from './prune/ballast.ts';
@@ -124,6 +125,16 @@ export interface ListingRef {
   bytes: number;
 }
 
+/** Some files of a listing. */
+export interface StoredGroup {
+  paths: string[];
+  /**
+   * For each 1 when its path ends in the SHA-256 of its content, and that is still there (by its name; also by its size where the
+   * storage tells it with names) and was not found damaged; else 0.
+   */
+  whole: Uint8Array;
+}
+
 /** What can be read of a manifest without a key. */
 export type PlainManifest = Omit<Manifest, 'details' | 'sealed' | 'mac'>;
 
@@ -156,6 +167,11 @@ export interface PublishOptions {
   signal?: AbortSignal;
   lockMs?: number;
   onDamage?: (why: string) => void;
+  /**
+   * By the name of a part's inventory: marks that were taken before its writer looked for what is there. What is in a folder that
+   * has kept its mark is not looked at again.
+   */
+  marks?: ReadonlyMap<string, FolderMarks>;
 }
 
 export interface Repository {
@@ -193,10 +209,14 @@ export interface Repository {
     options?: { signal?: AbortSignal; onDamage?: (why: string) => void },
   ): Promise<ListingRef>;
   /**
-   * Files of a listing in groups, in order, each with whether its object is still there (by its name; also by its size
-   * where the storage tells it with names) and was not found damaged. For listings whose objects come in the order of their names.
+   * Tells the files of a listing in groups, in order. Gives marks of the folders of objects for `publish`. For listings whose
+   * objects come in the order of their names. Errors: those of `readListing`.
    */
-  readStored(ref: Pick<ListingRef, 'root'>): AsyncIterable<{ entry: FileEntry; stored: boolean }[]>;
+  readStored(
+    ref: Pick<ListingRef, 'root' | 'files'>,
+    onGroup: (group: StoredGroup) => void,
+    options?: { signal?: AbortSignal },
+  ): Promise<FolderMarks>;
   /** Entries in order; every piece is checked by its hash. Errors: `object-missing`, `object-damaged`. */
   readListing(ref: Pick<ListingRef, 'root'>): AsyncIterable<ListingEntry>;
 

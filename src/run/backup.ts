@@ -10,6 +10,7 @@ import type { Captured } from '../protocol/methods.ts';
 import { STORES } from '../remote/become.ts';
 import {
   type Compression,
+  type FolderMarks,
   type Manifest,
   type ManifestDetails,
   type ManifestPart,
@@ -109,7 +110,7 @@ export async function backup(given: ClusterConfig, opts: BackupOptions): Promise
     await sweepSnapshots(c, topology, repository, { signal: opts.signal, emit });
     const compression = opts.compression ?? cluster.repository.compression;
     const work = { c, run, repository, topology, cleanup, emit, signal: opts.signal, compression };
-    const { parts, details, attempts, notStartedFor } = await capture(work, cold);
+    const { parts, marks, details, attempts, notStartedFor } = await capture(work, cold);
     const manifest = await stage(emit, 'publish', 'checking what was written, publishing the manifest', () =>
       repository.publish(
         {
@@ -125,6 +126,7 @@ export async function backup(given: ClusterConfig, opts: BackupOptions): Promise
         {
           lease,
           signal: opts.signal,
+          marks,
           ...lock,
           onDamage: (why) =>
             emit({ type: 'warning', text: `the inventory is written anew, since an older one is damaged: ${why}` }),
@@ -155,6 +157,8 @@ async function refuseDuringRestore(cluster: ClusterConfig): Promise<void> {
 
 interface CapturedAll {
   parts: ManifestPart[];
+  /** See `Repository.publish`. */
+  marks: ReadonlyMap<string, FolderMarks>;
   details: Details;
   attempts: number;
   /** Why TheHive could not be started again after a cold cut. */
@@ -230,7 +234,8 @@ async function capture(w: BackupWork, cold: boolean): Promise<CapturedAll> {
     search: search.details,
     files: { pinned: filesDone.pinned, mismatched: filesDone.mismatched },
   };
-  return { parts, details, attempts, notStartedFor };
+  const marks = new Map([[filesDone.listing.inventory, filesDone.marks]]);
+  return { parts, marks, details, attempts, notStartedFor };
 
   /** The cut, and the last look at the attachments: TheHive goes on after that. */
   async function takeAll() {

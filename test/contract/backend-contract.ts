@@ -121,6 +121,28 @@ export function describeBackend(
       expect((await backend.names('nothing/')).size).toBe(0);
     });
 
+    test('a mark, where there are any, stays until a name comes or goes', async () => {
+      const markOf = async () => (await backend.marks?.(['a/']))?.[0];
+      /** Right after a change there is none. */
+      const settled = async () => {
+        let mark: string | undefined;
+        if (backend.marks !== undefined) await expect.poll(async () => (mark = await markOf())).toBeDefined();
+        return mark;
+      };
+      for (const key of ['a/1', 'a/2', 'b/1']) await backend.put(key, Buffer.from(key));
+      const first = await settled();
+      await backend.put('b/2', Buffer.from('elsewhere'));
+      expect(await markOf()).toBe(first);
+      if (first === undefined) return;
+      await backend.delete('a/1');
+      expect(await markOf()).not.toBe(first);
+      const second = await settled();
+      await backend.put('a/1', Buffer.from('a/1'));
+      expect(await markOf()).not.toBe(second);
+      expect([first, second]).not.toContain(await settled());
+      expect(await backend.marks?.(['nothing/', 'b/'])).toEqual([undefined, expect.any(String)]);
+    });
+
     test('a batch publishes what was added when it is flushed, not when it is staged', async () => {
       const batch = backend.openBatch('incoming/r/w/');
       const streamed = await batch.stage();

@@ -5,17 +5,17 @@ import { HEARTBEAT_MS, removeDeadPins } from '../../cut/dead-pins.ts';
 import { isFull } from '../../cut/is-full.ts';
 import { removePins } from '../../cut/remove-pins.ts';
 import { SkepError } from '../../errors.ts';
+import { KnownFolders } from './known-folders.ts';
 import type { PathTable } from './path-table.ts';
 import { PIN_FOLDER, walkInGroups } from './walk.ts';
 import { SEEN, type Skip, type Source, STORED, type Watch } from './watch.ts';
-
-/** Longer than the step in which filesystems and NFS servers keep a folder's time of change. */
-const TICK_MS = 1_000;
 
 const TRIES = 10;
 
 /** Of a path: not pinned, since links are not to be had. */
 const UNPINNED = 2;
+/** It was seen before it was known what is stored. */
+const UNJUDGED = 16;
 
 /**
  * Looks at the attachments again and again from the first listing on. Each new file is hard-linked at once, before
@@ -35,7 +35,9 @@ export class AttachmentWatch implements Watch {
   #waiting = false;
   #work: Promise<void> = Promise.resolve();
   #failure: unknown;
-  #changed = '';
+  readonly #known: KnownFolders;
+  /** Until what is stored is known. */
+  #unknown: Promise<unknown> | undefined;
   #stopped = false;
 
   /**
@@ -45,6 +47,7 @@ export class AttachmentWatch implements Watch {
   constructor(o: { location: string; run: string; paths: PathTable; skip: Skip; onNew: (id: number) => void }) {
     this.#location = o.location;
     this.#folder = join(o.location, PIN_FOLDER, o.run);
+    this.#known = new KnownFolders(o.location, this.#folder);
     this.#paths = o.paths;
     this.#skip = o.skip;
     this.#onNew = o.onNew;
@@ -78,7 +81,9 @@ export class AttachmentWatch implements Watch {
     return [];
   }
 
-  async start(pollMs: number): Promise<void> {
+  /** What the first listing finds is pinned when `stored` has resolved. */
+  async start(pollMs: number, stored: Promise<unknown> = Promise.resolve()): Promise<void> {
+    this.#unknown = stored;
     await removeDeadPins(dirname(this.#folder));
     await this.#makeFolders();
     // The first look at a million files may take longer than a run may be silent.
@@ -90,8 +95,7 @@ export class AttachmentWatch implements Watch {
   }
 
   async look(): Promise<void> {
-    this.#changed = '';
-    this.#again();
+    this.#again(true);
     await this.#work;
     if (this.#failure) throw this.#failure;
   }
@@ -132,46 +136,52 @@ export class AttachmentWatch implements Watch {
   }
 
   /** One look that begins later than now; one that is waiting already will do, or they would pile up on a large folder. */
-  #again(): void {
-    if (this.#waiting) return;
+  #again(isLast = false): void {
+    if (this.#waiting && !isLast) return;
     this.#waiting = true;
     this.#work = this.#work
       .then(() => {
         this.#waiting = false;
-        return this.#look();
+        return this.#look(isLast);
       })
       .catch((e) => {
         this.#failure ??= e;
       });
   }
 
-  async #look(): Promise<void> {
-    const { stamp, settled } = await this.#stamp();
-    if (stamp === this.#changed) return;
-    for await (const group of walkInGroups(this.#location)) {
+  /** The last one relies on no filesystem that is not known to tell of every change. */
+  async #look(isLast = false): Promise<void> {
+    if (this.#stopped) return;
+    this.#known.begin(isLast);
+    for await (const group of walkInGroups(this.#location, '', this.#known)) {
       for (const path of group) {
         if (this.#stopped) return;
         const id = this.#paths.idOf(path);
         if (this.#paths.has(id, SEEN)) continue;
         this.#paths.set(id, SEEN);
         this.#seen++;
-        if (this.#paths.has(id, STORED) || (await this.#skip(path, () => this.#stateOf(path)))) continue;
-        this.#pin(path, id);
+        if (this.#unknown === undefined) await this.#judge(path, id);
+        else this.#paths.set(id, UNJUDGED);
       }
     }
-    // Taken before the listing: what came during it changes the stamp again, unless within the same tick of the clock.
-    this.#changed = settled ? stamp : '';
+    if (this.#unknown !== undefined) await this.#judgeAll(this.#unknown);
   }
 
-  #stateOf(path: string) {
-    return statSync(join(this.#location, path), { throwIfNoEntry: false });
+  async #judgeAll(stored: Promise<unknown>): Promise<void> {
+    await stored;
+    this.#unknown = undefined;
+    for (const id of this.#paths.ids()) {
+      if (!this.#paths.has(id, UNJUDGED)) continue;
+      if (this.#stopped) return;
+      this.#paths.clear(id, UNJUDGED);
+      if (!this.#paths.has(id, STORED)) await this.#judge(this.#paths.pathOf(id), id);
+    }
   }
 
-  /** Changes whenever a name is added to or taken from the folder of attachments; other folders are few and small. */
-  async #stamp(): Promise<{ stamp: string; settled: boolean }> {
-    const s = await stat(join(this.#location, 'attachment'), { bigint: true }).catch(() => undefined);
-    if (!s) return { stamp: 'none', settled: false };
-    return { stamp: `${s.ino}:${s.mtimeNs}`, settled: Math.abs(Date.now() - Number(s.mtimeMs)) > TICK_MS };
+  async #judge(path: string, id: number): Promise<void> {
+    const state = () => statSync(join(this.#location, path), { throwIfNoEntry: false });
+    if (this.#paths.has(id, STORED) || (await this.#skip(path, state))) return;
+    this.#pin(path, id);
   }
 
   #pin(path: string, id: number): void {

@@ -63,7 +63,8 @@ export class BucketWatch implements Watch {
   }
 
   /** A bucket that keeps versions is not looked at again until the last look. */
-  async start(pollMs: number): Promise<void> {
+  async start(pollMs: number, stored: Promise<unknown> = Promise.resolve()): Promise<void> {
+    await stored;
     this.#startedMs = Date.now();
     this.#isVersioned = await keepsVersions(this.#bucket);
     await this.#look();

@@ -46,6 +46,11 @@ export class PathTable {
     return this.#path.toString('latin1');
   }
 
+  /** Whether it is the path of an attachment that ends in a SHA-256. */
+  isHash(id: number): boolean {
+    return (id & 1) === 0;
+  }
+
   /** All of the bits in `flags` are set. */
   has(id: number, flags: number): boolean {
     return (this.#flagsOf(id) & flags) === flags;

@@ -1,6 +1,7 @@
 import { opendirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { KnownFolders } from './known-folders.ts';
 
 /** Where the hard links of a running backup are. */
 export const PIN_FOLDER = '.skep-pins';
@@ -24,8 +25,16 @@ export async function* walkFiles(root: string): AsyncGenerator<string> {
   for await (const group of walkInGroups(root)) yield* group;
 }
 
-/** The same in groups of at most a thousand: a tenth of the time. Other work gets its turn between two groups. */
-export async function* walkInGroups(root: string, below = ''): AsyncGenerator<string[]> {
+/**
+ * The same in groups of at most a thousand: a tenth of the time. Other work gets its turn between two groups. The files of a folder
+ * that is as it was when `known` saw it walked do not come.
+ */
+export async function* walkInGroups(root: string, below = '', known?: KnownFolders): AsyncGenerator<string[]> {
+  const seen = known?.look(below);
+  if (seen?.folders !== undefined) {
+    for (const folder of seen.folders) yield* walkInGroups(root, folder, known);
+    return;
+  }
   const folders: string[] = [];
   let dir;
   try {
@@ -49,7 +58,9 @@ export async function* walkInGroups(root: string, below = ''): AsyncGenerator<st
   } finally {
     dir.closeSync();
   }
-  for (const folder of folders) if (!OWN.has(folder)) yield* walkInGroups(root, folder);
+  const others = folders.filter((folder) => !OWN.has(folder));
+  seen?.walked(others);
+  for (const folder of others) yield* walkInGroups(root, folder, known);
 }
 
 const ATTACHMENT = /^attachment\/([0-9a-f]+)$/;

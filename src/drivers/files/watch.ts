@@ -21,8 +21,11 @@ export interface Watch {
   /** How many of them cannot vanish before they are read. */
   readonly pinned: number;
   wasSeen(id: number): boolean;
-  /** The first listing; from then on a new look every `pollMs`, or as often as that can be. Error: `file-missing`. */
-  start(pollMs: number): Promise<void>;
+  /**
+   * The first listing; from then on a new look every `pollMs`, or as often as that can be. When `stored` has resolved the
+   * table of paths tells what is `STORED`. Error: `file-missing`.
+   */
+  start(pollMs: number, stored?: Promise<unknown>): Promise<void>;
   /** One look more, after all that are under way. Throws what went wrong in any of them. */
   look(): Promise<void>;
   /** No further look; one that is under way ends soon. */

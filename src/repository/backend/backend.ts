@@ -48,6 +48,12 @@ export interface Backend {
    * at many names: much cheaper than `sizes` of each.
    */
   names(prefix: string): Promise<ReadonlyMap<string, number | undefined>>;
+  /**
+   * Where a storage tells that names directly below a prefix (which ends with `/`) have not changed: a mark for each, which is
+   * another one from the next name on that comes or goes; undefined where nothing can be told, as right after a change. What
+   * `names` gave after a mark was taken is still there as long as the mark is the same.
+   */
+  marks?(prefixes: readonly string[]): Promise<(string | undefined)[]>;
   /** All keys that begin with the prefix (which ends with `/`), in no order. */
   list(prefix: string): AsyncIterable<StoredKey>;
   /** False when there was none. May be repeated. */

@@ -122,7 +122,7 @@ async function writeInThread(
     const { sha256, size } = await fileThreads.run(
       { do: 'extract', from, to, encoding, identities: keyring.identities },
       watch,
-      (total) => writeBack.wrote(total),
+      { written: (total) => writeBack.wrote(total) },
     );
     if (keyring.objectName(sha256) !== name) throw hashMismatch(name);
     return size;

@@ -35,11 +35,9 @@ export async function storeFile(
   const inThread = to !== undefined && watch.pace === undefined && fileThreads.worth(size);
   if (!inThread) return storeContent(readPipelined(file), staged, encoder, watch);
   const { path, descriptor } = to;
-  const stored = await fileThreads.run(
-    { do: 'store', from: shared(file), to: { path, descriptor }, encoder },
-    watch,
-    (total) => to.wrote(total),
-  );
+  const stored = await fileThreads.run({ do: 'store', from: shared(file), to: { path, descriptor }, encoder }, watch, {
+    written: (total) => to.wrote(total),
+  });
   to.wrote(stored.form.storedSize);
   await staged.end();
   return stored;

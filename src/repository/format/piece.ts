@@ -57,18 +57,17 @@ export function holdsPiece(compressed: Uint8Array, plain: Uint8Array): boolean {
   }
 }
 
-/**
- * Checks and opens a compressed piece. `object-damaged` when it is not the piece of that name and kind; `nameOf` gives the
- * name for the hash of the plain bytes, the hash itself when absent.
- */
-export function openPiece(
-  compressed: Uint8Array,
-  expected: { name: string; kind: TreeKind; level?: number; nameOf?: (sha256: string) => string },
-): Piece {
-  const plain = decompress(compressed, expected.name);
-  const sha256 = pieceHash(plain);
-  if ((expected.nameOf?.(sha256) ?? sha256) !== expected.name) throw damaged(expected.name, 'its hash differs');
-  const text = plain.toString('utf8');
+interface ExpectedPiece {
+  name: string;
+  kind: TreeKind;
+  level?: number;
+  /** Gives the name for the hash of the plain bytes; the hash itself when absent. */
+  nameOf?: (sha256: string) => string;
+}
+
+/** Checks and opens a compressed piece. `object-damaged` when it is not the piece of that name and kind. */
+export function openPiece(compressed: Uint8Array, expected: ExpectedPiece): Piece {
+  const text = plainPiece(compressed, expected).toString('utf8');
   if (!text.endsWith('\n')) throw damaged(expected.name, 'its last line is cut');
   const lines = parseLines(text.slice(0, -1), expected.name);
   const head = header.safeParse(lines.shift());
@@ -79,6 +78,14 @@ export function openPiece(
   }
   if (level > 0 && lines.length === 0) throw damaged(expected.name, 'it is empty');
   return { kind, level, lines };
+}
+
+/** The plain bytes, when they are those of the name. Error: `object-damaged`. */
+export function plainPiece(compressed: Uint8Array, { name, nameOf }: Pick<ExpectedPiece, 'name' | 'nameOf'>): Buffer {
+  const plain = decompress(compressed, name);
+  const sha256 = pieceHash(plain);
+  if ((nameOf?.(sha256) ?? sha256) !== name) throw damaged(name, 'its hash differs');
+  return plain;
 }
 
 export function encodeChildRef(ref: ChildRef): string {

@@ -1,27 +1,32 @@
-import { notedDamage } from '../damage/notes.ts';
-import { decodeListingEntry, type FileEntry } from '../format/listing-entry.ts';
-import { inventoryEntryOf, inventoryKey } from '../format/inventory-entry.ts';
-import { ObjectPresence } from '../object-presence.ts';
+import { PathBackend } from '../backend/path/path-backend.ts';
+import { throwIfCancelled } from '../../cancel.ts';
+import { fileThreads } from '../content/threads/file-threads.ts';
+import { type FolderMarks, takeMarks } from '../folder-marks.ts';
 import type { Vault } from '../sealing/keyring.ts';
-import { damagedPiece, readLeaves } from './tree-reader.ts';
+import type { ListingRef, StoredGroup } from '../types.ts';
+import { storedGroups } from './stored-groups.ts';
+
+/** With fewer files a thread takes longer to start than to read. */
+const WORTH_A_THREAD = 20_000;
 
 /** See `Repository.readStored`. */
-export async function* readStored(vault: Vault, root: string): AsyncGenerator<{ entry: FileEntry; stored: boolean }[]> {
-  const presence = new ObjectPresence(vault.backend);
-  const damaged = await notedDamage(vault.backend);
-  for await (const leaf of readLeaves(vault, 'listing', root)) {
-    const group: { entry: FileEntry; stored: boolean }[] = [];
-    for (const line of leaf.lines) {
-      const entry = decodeListingEntry(line);
-      if (entry === undefined) throw damagedPiece(leaf.name, 'an entry cannot be read');
-      if (entry.linkTo !== undefined) continue;
-      const needed = inventoryEntryOf(entry);
-      const looked = presence.look(needed);
-      const found = typeof looked === 'object' ? await looked : looked;
-      const isThere = found === 'there' || found === needed.storedSize;
-      const isDamaged = damaged.size > 0 && damaged.has(inventoryKey(needed));
-      group.push({ entry, stored: isThere && !isDamaged });
-    }
-    yield group;
+export async function readStored(
+  vault: Vault,
+  { root, files }: Pick<ListingRef, 'root' | 'files'>,
+  onGroup: (group: StoredGroup) => void,
+  options: { signal?: AbortSignal } = {},
+): Promise<FolderMarks> {
+  const { backend, keyring } = vault;
+  const check = () => throwIfCancelled(options.signal);
+  // Before anything is looked for: they tell of what is lost from then on.
+  const marks = await takeMarks(backend);
+  if (fileThreads.areAllowed && files > WORTH_A_THREAD && backend instanceof PathBackend && !keyring.sealed) {
+    await fileThreads.run({ do: 'look', location: backend.location, root }, { check }, { group: onGroup });
+    return marks;
   }
+  for await (const group of storedGroups(vault, root)) {
+    check();
+    onGroup(group);
+  }
+  return marks;
 }

@@ -1,7 +1,7 @@
 import { SkepError } from '../../errors.ts';
 import { pieceKey } from '../format/names.ts';
 import { compareBytewise } from '../format/order.ts';
-import { decodeChildRef, openPiece, type ChildRef, type Piece, type TreeKind } from '../format/piece.ts';
+import { decodeChildRef, openPiece, plainPiece, type ChildRef, type Piece, type TreeKind } from '../format/piece.ts';
 import type { Keyring, Vault } from '../sealing/keyring.ts';
 import { openSealedBytes } from '../sealing/open.ts';
 
@@ -15,6 +15,11 @@ export async function readPiece(
   const stored = await backend.get(pieceKey(name, encoding));
   const compressed = encoding === 'zstd+age' ? await openSealedPiece(stored, name, keyring) : stored;
   return openPiece(compressed, { ...expected, nameOf: (sha256) => keyring.pieceName(kind, sha256) });
+}
+
+/** Whether a piece of an inventory is there with the bytes that its name promises. Errors: as `readPiece`. */
+export async function checkPiece({ backend, keyring }: Vault, name: string): Promise<void> {
+  plainPiece(await backend.get(pieceKey(name, keyring.pieceEncoding('inventory'))), { name });
 }
 
 async function openSealedPiece(stored: Buffer, name: string, keyring: Keyring): Promise<Buffer> {

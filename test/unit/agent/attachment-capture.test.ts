@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
 import { AttachmentCapture } from '../../../src/agent/attachment-capture.ts';
 import { Session } from '../../../src/agent/session.ts';
+import { KnownFolders } from '../../../src/drivers/files/known-folders.ts';
 import type { Progress } from '../../../src/protocol/methods.ts';
 import {
   initRepository,
@@ -12,6 +14,8 @@ import {
   newBackupId,
   type Repository,
 } from '../../../src/repository/index.ts';
+import { PathBackend } from '../../../src/repository/backend/path/path-backend.ts';
+import { takeMarks } from '../../../src/repository/folder-marks.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const POLL_MS = 10;
@@ -302,6 +306,39 @@ describe('a capture that is given the listing of an older backup', () => {
     const done = await c.finish();
     expect(done).toMatchObject({ newObjects: 0, pinned: 0 });
     expect(done.listing).toEqual(s.previous);
+  });
+
+  test('gives marks of the repository from before its first look: what goes meanwhile has changed them', async () => {
+    const s = await backedUp('one', 'two');
+    const folder = (text: string) => hashOf(text).slice(0, 2);
+    await delay(150);
+    const c = await capture(s, s.previous);
+    await c.start();
+    await rm(s.object('two'));
+    const { marks } = await c.finish();
+    await c.close();
+    await delay(150);
+    const now = await takeMarks(new PathBackend(s.repository.location));
+    expect(Object.keys(marks).sort()).toEqual([folder('one'), folder('two')].sort());
+    expect(now[folder('one')]).toBe(marks[folder('one')]);
+    expect(now[folder('two')]).not.toBe(marks[folder('two')]);
+    expect((await once(s)).marks).toEqual({});
+  });
+
+  test('does not list names again where none has come, but sees one that has come last', async () => {
+    const s = await backedUp('one', 'two');
+    await delay(150);
+    const walks = vi.spyOn(KnownFolders.prototype, 'look');
+    const c = await capture(s, s.previous);
+    await c.start();
+    const isKnown = () =>
+      walks.mock.results.some(
+        ({ value }, n) => walks.mock.calls[n]?.[0] === 'attachment' && value.folders !== undefined,
+      );
+    await vi.waitFor(() => expect(isKnown()).toBe(true));
+    await writeFile(s.at(hashOf('last')), 'last');
+    expect((await c.finish()).listing.files).toBe(3);
+    walks.mockRestore();
   });
 
   test('goes on without it when it cannot be read', async () => {

@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
-import { openSync, closeSync } from 'node:fs';
-import { chmod, open, readdir, readFile } from 'node:fs/promises';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { chmod, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -11,7 +11,7 @@ import {
   type RepositoryAccess,
   useFileThreads,
 } from '../../../src/repository/index.ts';
-import { objectKey } from '../../../src/repository/format/names.ts';
+import { objectKey, pieceKey } from '../../../src/repository/format/names.ts';
 import { CLUSTER, nextBackupId, temporaryFolder, writeTemporary } from './support/repository.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -149,6 +149,59 @@ describe('threads', () => {
       closeSync(directory);
       closeSync(file);
     }
+  });
+});
+
+describe('the first look at very many files', () => {
+  const COUNT = 20_001;
+  const name = (n: number) => n.toString(16).padStart(64, '0');
+
+  /** A listing of files of which every third is there. */
+  async function listed() {
+    const location = join(await temporaryFolder(), 'repo');
+    const repo = await initRepository(location, CLUSTER);
+    const writer = repo.objectWriter({ run: nextBackupId(), writer: 'n1' });
+    const entries = Array.from({ length: COUNT }, (_, n) => ({
+      path: `attachment/${name(n)}`,
+      object: name(n),
+      size: 1,
+    }));
+    const ref = await repo.writeListing(entries, writer);
+    await writer.close();
+    await mkdir(join(location, 'objects', '00'), { recursive: true });
+    for (let n = 0; n < COUNT; n += 3) writeFileSync(join(location, objectKey(name(n), 'raw')), '');
+    return { location, repo, ref, run: vi.spyOn(fileThreads, 'run') };
+  }
+
+  test('is taken in a thread, and tells the same', async () => {
+    const { repo, ref, run } = await listed();
+    const look = async (files: number) => {
+      const all: [string, number | undefined][] = [];
+      await repo.readStored({ ...ref, files }, ({ paths, whole }) =>
+        all.push(...paths.map((p, i) => [p, whole[i]] as [string, number])),
+      );
+      return all;
+    };
+    const inThread = await look(COUNT);
+    expect(run).toHaveBeenCalledTimes(1);
+    expect(inThread).toEqual(Array.from({ length: COUNT }, (_, n) => [`attachment/${name(n)}`, n % 3 === 0 ? 1 : 0]));
+    expect(await look(1)).toEqual(inThread);
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  test('ends when it is cancelled, and tells what is damaged', async () => {
+    const { location, repo, ref } = await listed();
+    const cancelling = new AbortController();
+    let groups = 0;
+    const onGroup = () => {
+      groups++;
+      cancelling.abort();
+    };
+    const looking = repo.readStored(ref, onGroup, { signal: cancelling.signal });
+    await expect(looking).rejects.toMatchObject({ code: 'cancelled' });
+    expect(groups).toBe(1);
+    await rm(join(location, pieceKey(ref.root, 'zstd')));
+    await expect(repo.readStored(ref, () => {})).rejects.toMatchObject({ code: 'object-missing' });
   });
 });
 

@@ -18,7 +18,7 @@ export function clearOldWrites(folder: string): number {
       const path = join(folder, name);
       const stat = fs.statSync(path, { throwIfNoEntry: false });
       if (stat === undefined || now - stat.mtimeMs < OLD_MS) continue;
-      fs.rmSync(path, { force: true });
+      fs.rmSync(path, { force: true, recursive: true });
       removed++;
     }
     return removed;

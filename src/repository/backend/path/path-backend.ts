@@ -4,6 +4,7 @@ import { appendFile, open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { SkepError } from '../../../errors.ts';
+import { clockOf, isSettled, stampOf } from '../../../folder-stamp.ts';
 import type { Backend, Batch, ByteRange, OpenFile, StoredKey } from '../backend.ts';
 import { errnoCode, repositoryFsError } from './fs-error.ts';
 import { clearOldWrites } from './leftovers.ts';
@@ -120,6 +121,23 @@ export class PathBackend implements Backend {
       if (errnoCode(error) !== 'ENOENT') throw repositoryFsError(error, `list ${prefix}`);
     }
     return names;
+  }
+
+  async marks(prefixes: readonly string[]): Promise<(string | undefined)[]> {
+    const place = this.#path('incoming/put');
+    try {
+      fs.mkdirSync(place, { recursive: true });
+    } catch (error) {
+      throw repositoryFsError(error, `make ${place}`);
+    }
+    // Before all stamps: what changes after one of them is not earlier than this.
+    const now = clockOf(place);
+    const marks: (string | undefined)[] = [];
+    await forEachInSlices(prefixes, (prefix) => {
+      const stamp = stampOf(this.#path(prefix));
+      marks.push(stamp?.isSure === true && isSettled(stamp, now) ? stamp.stamp : undefined);
+    });
+    return marks;
   }
 
   async *list(prefix: string): AsyncIterable<StoredKey> {

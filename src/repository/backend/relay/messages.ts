@@ -16,6 +16,7 @@ export const relayRequest = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('get'), key, range: z.strictObject({ start: count, end: count }).optional() }),
   z.strictObject({ do: z.literal('sizes'), keys }),
   z.strictObject({ do: z.literal('names'), prefix }),
+  z.strictObject({ do: z.literal('marks'), prefixes: z.array(prefix) }),
   /** The next keys of a listing: `list` is a number that who asks gives to it. */
   z.strictObject({ do: z.literal('list'), prefix, list: count }),
   z.strictObject({ do: z.literal('endList'), list: count }),
@@ -47,6 +48,8 @@ export interface RelayValues {
   sizes: (number | null)[];
   /** Null where the storage does not tell sizes with names. */
   names: [name: string, size: number | null][];
+  /** Null where nothing can be told. */
+  marks: (string | null)[];
   list: { keys: { key: string; size: number; modifiedMs?: number | undefined }[]; more: boolean };
   endList: null;
   /** How many of the keys were there, as far as the storage tells. */

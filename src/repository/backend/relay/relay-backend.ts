@@ -70,6 +70,10 @@ export class RelayBackend implements Backend {
     return new Map((await this.#ask({ do: 'names', prefix })).map(([name, size]) => [name, size ?? undefined]));
   }
 
+  async marks(prefixes: readonly string[]): Promise<(string | undefined)[]> {
+    return (await this.#ask({ do: 'marks', prefixes: [...prefixes] })).map((mark) => mark ?? undefined);
+  }
+
   async *list(prefix: string): AsyncIterable<StoredKey> {
     const list = this.#lists++;
     let more = true;

@@ -62,6 +62,9 @@ export class RelayServer {
           name,
           size ?? null,
         ]);
+      case 'marks':
+        for (const prefix of r.prefixes) this.#check('read', prefix);
+        return ((await backend.marks?.(r.prefixes)) ?? r.prefixes.map(() => undefined)).map((mark) => mark ?? null);
       case 'list':
         this.#check('read', r.prefix);
         return this.#list(r.prefix, r.list);

@@ -3,7 +3,10 @@ import { parentPort } from 'node:worker_threads';
 import { SkepError, toSkepError } from '../../../errors.ts';
 import type { OpenFile } from '../../backend/backend.ts';
 import { repositoryFsError } from '../../backend/path/fs-error.ts';
+import { PathBackend } from '../../backend/path/path-backend.ts';
 import { isCompressed } from '../../format/names.ts';
+import { storedGroups } from '../../listing/stored-groups.ts';
+import { UNSEALED } from '../../sealing/keyring.ts';
 import { decode } from '../decode.ts';
 import { destinationError } from '../destination-error.ts';
 import { sourceError } from '../source-file.ts';
@@ -40,6 +43,14 @@ async function doJob(job: Job, cancelled: Int32Array, tell: (report: Report) => 
       tell({ read, written: written() });
     },
   };
+  if (job.do === 'look') {
+    const vault = { backend: new PathBackend(job.location), keyring: UNSEALED };
+    for await (const group of storedGroups(vault, job.root)) {
+      watch.check();
+      tell({ group });
+    }
+    return null;
+  }
   if (job.do === 'extract') {
     const target = new WrittenFile(job.to, (cause) => destinationError(cause, job.to.path));
     written = () => target.size;

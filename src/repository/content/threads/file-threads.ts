@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os';
+import { extname } from 'node:path';
 import { getAsset, isSea } from 'node:sea';
 import { Worker } from 'node:worker_threads';
 import { deserializeError, SkepError } from '../../../errors.ts';
+import type { StoredGroup } from '../../types.ts';
 import type { ReadWatch } from '../store-content.ts';
 import type { Job, JobResults, Order, Report } from './jobs.ts';
 
@@ -10,8 +12,13 @@ const THREADS = Math.min(4, availableParallelism());
 /** To start threads takes longer than to read, hash and write so much without them. */
 const WORTH_STARTING = 32 << 20;
 
-/** Told how many bytes a job has written so far. */
-type OnWritten = (total: number) => void;
+/** Who is told how a job gets on. */
+interface Listener {
+  /** How many bytes it has written so far. */
+  written?: (total: number) => void;
+  /** What it has found. */
+  group?: (group: StoredGroup) => void;
+}
 
 /**
  * Threads that read, hash, seal and write whole files. All of it is done to a chunk while it is in the caches of one core: nearly
@@ -28,6 +35,10 @@ class FileThreads {
     this.#allowed = true;
   }
 
+  get areAllowed(): boolean {
+    return this.#allowed;
+  }
+
   /** Whether a file of this size in bytes is to be done by `run`. */
   worth(size: number): boolean {
     if (!this.#allowed) return false;
@@ -42,12 +53,12 @@ class FileThreads {
   async run<D extends Job['do']>(
     job: Job & { do: D },
     watch: ReadWatch,
-    onWritten?: OnWritten,
+    listener: Listener = {},
   ): Promise<JobResults[D]> {
     const thread = await this.#take();
     try {
       watch.check();
-      return (await thread.run(job, watch, onWritten)) as JobResults[D];
+      return (await thread.run(job, watch, listener)) as JobResults[D];
     } finally {
       this.#give(thread);
     }
@@ -91,7 +102,8 @@ class FileThread {
     // The executable has no files beside it.
     this.#worker = isSea()
       ? new Worker(getAsset('file-thread.js', 'utf8'), { eval: true })
-      : new Worker(new URL('file-thread.ts', import.meta.url));
+      : // Beside it, whatever it was made into.
+        new Worker(new URL(`file-thread${extname(import.meta.filename)}`, import.meta.url));
     this.#worker.unref();
     this.#worker.on('message', (report: Report) => this.#onReport?.(report));
     this.#worker.on('error', (cause) => this.#fail(cause));
@@ -99,19 +111,19 @@ class FileThread {
   }
 
   /** See `FileThreads.run`. */
-  async run(job: Job, watch: ReadWatch, onWritten: OnWritten | undefined): Promise<JobResults[Job['do']]> {
+  async run(job: Job, watch: ReadWatch, listener: Listener): Promise<JobResults[Job['do']]> {
     if (this.failure !== undefined) throw this.failure;
     // The process stays while a job is under way.
     this.#worker.ref();
     try {
-      return await this.#do(job, watch, onWritten);
+      return await this.#do(job, watch, listener);
     } finally {
       this.#worker.unref();
       this.#onReport = this.#onFailure = undefined;
     }
   }
 
-  #do(job: Job, watch: ReadWatch, onWritten: OnWritten | undefined): Promise<JobResults[Job['do']]> {
+  #do(job: Job, watch: ReadWatch, listener: Listener): Promise<JobResults[Job['do']]> {
     const cancelled = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     let read = 0;
     const tellRead = (total: number) => {
@@ -126,9 +138,12 @@ class FileThread {
           if ('error' in report) reject(stopped === undefined ? deserializeError(report.error) : stopped.why);
           else {
             watch.check();
-            tellRead('result' in report ? report.result.size : report.read);
-            if ('result' in report) resolve(report.result);
-            else onWritten?.(report.written);
+            if ('group' in report) listener.group?.(report.group);
+            else {
+              tellRead('result' in report ? (report.result?.size ?? 0) : report.read);
+              if ('result' in report) resolve(report.result);
+              else listener.written?.(report.written);
+            }
           }
         } catch (why) {
           // It has let go of the files when it answers.

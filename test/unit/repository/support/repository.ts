@@ -53,6 +53,13 @@ export async function backUp(
   return publishPart(repo, id, { node, store: 'files', ...ref, newBytes: writer.totals.newBytes });
 }
 
+/** The paths of a listing of which `readStored` says that they need not be read. */
+export async function wholePaths(repo: Repository, part: { root: string; files: number }): Promise<string[]> {
+  const found: string[] = [];
+  await repo.readStored(part, ({ paths, whole }) => found.push(...paths.filter((_, i) => whole[i] === 1)));
+  return found;
+}
+
 export function publishPart(
   repo: Repository,
   id: string,
