@@ -74,11 +74,6 @@ const ALGORITHMS: Readonly<Record<number, string>> = {
   128: 'sha512',
 };
 
-/** Where TheHive keeps the attachment with that SHA-256. */
-export function attachmentPath(sha256: string): string {
-  return `attachment/${sha256}`;
-}
-
 /** What an attachment's name promises of its content. */
 export interface Promised {
   /** As `node:crypto` calls it. */
