@@ -177,3 +177,19 @@ test.each([1, 2, 3])(
     expect([await source.leases(), await target.leases()]).toEqual([[], []]);
   },
 );
+
+test.each(['objects/', 'listings/'])(
+  'a flipped bit in an age header below %s only keeps its backup back',
+  async (prefix) => {
+    const [from, to] = [new MemoryBackend(), new MemoryBackend()];
+    const sealed = await initOnBackend(from, CLUSTER, keysFor(old));
+    const bad = await backUp(sealed, { a: 'bad' });
+    for (const [key, bytes] of from.contents) if (key.startsWith(prefix) && key.endsWith('.age')) bytes[40]! ^= 1;
+    const good = await backUp(sealed, { b: 'good' });
+    const source = await openOnBackend(from, { ...keysFor(old), identities: [old.identity] });
+    await expect(copy(source, await initOnBackend(to, CLUSTER, keysFor(stranger)))).rejects.toMatchObject({
+      code: 'damage-found',
+      context: { backups: [bad.id], copied: [good.id] },
+    });
+  },
+);
