@@ -398,7 +398,13 @@ describe('keys', () => {
     const { folder, location, writing } = await sealed();
     const genuine = JSON.parse(await readFile(join(location, 'keys/1.json'), 'utf8')) as object;
     const recipients = [(await newKeys()).recipient];
-    await writeFile(join(location, 'keys/2.json'), JSON.stringify({ ...genuine, generation: 2, recipients }));
+    const forged = { ...genuine, generation: 2, recipients };
+    await writeFile(join(location, 'keys/2.json'), JSON.stringify(forged));
+    // With a checksum that was forgotten nobody is sealed to either.
+    await expect(async () => backUp(await openRepository(writing), folder)).rejects.toMatchObject({
+      code: 'repository-damaged',
+    });
+    await writeFile(join(location, 'keys/2.json'), JSON.stringify({ ...forged, sha256: undefined }));
     await expect(openRepository(writing)).rejects.toMatchObject({ code: 'key-wrong' });
     expect((await (await openRepository(location)).verify({ level: 'data' })).ok).toBe(true);
     await expect(backUp(await openRepository(location), folder)).rejects.toMatchObject({ code: 'key-missing' });
