@@ -12,6 +12,8 @@ export interface Vault {
 
 /** The keys of a sealed repository, as far as they are known. */
 interface KnownKeys {
+  /** The newest. */
+  generation: number;
   /** 32 bytes. */
   namingKey: Buffer | undefined;
   /** Of the newest generation; why they are not known where that is damaged. */
@@ -69,6 +71,11 @@ export class Keyring {
 
   pieceEncoding(kind: TreeKind): 'zstd' | 'zstd+age' {
     return this.sealed && kind === 'listing' ? 'zstd+age' : 'zstd';
+  }
+
+  /** Of the newest keys; undefined where the repository is not sealed. */
+  get generation(): number | undefined {
+    return this.#keys?.generation;
   }
 
   get namingKey(): Buffer | undefined {

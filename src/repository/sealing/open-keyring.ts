@@ -37,7 +37,7 @@ export async function openKeyring(backend: Backend, descriptor: Descriptor, give
     throw wrongNamingKey(whole);
   }
   const recipients = trustedRecipients(newest, descriptor.id, namingKey);
-  return new Keyring({ namingKey, recipients, expected, identities });
+  return new Keyring({ generation: newest.generation, namingKey, recipients, expected, identities });
 }
 
 /** What the identities give; where another source has the key, damage does not matter. */

@@ -1,12 +1,16 @@
+import type { Backend } from '../backend/backend.ts';
 import { keysKey } from '../format/keys.ts';
+import { publishedKey } from '../format/names.ts';
+import { publishedKeys } from '../format/published.ts';
+import { getOrEmpty, publishedIds } from '../manifests.ts';
 import { findGenerations, hidesNamingKey, isGenuine } from '../sealing/generations.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import type { Findings } from './findings.ts';
 import type { FindingKind } from './report.ts';
 
 /**
- * The generations of keys: from 1 without a gap, each as it was written, and by a holder of the naming key where that is
- * known here. What is wrong hits every backup: which of them are sealed to a generation is not told.
+ * The generations of keys: from 1 to the newest that a backup tells of without a gap, each as it was written, and by a
+ * holder of the naming key where that is known here. What is wrong hits every backup: which of them are sealed to a generation is not told.
  */
 export async function checkKeys(
   { backend, keyring }: Vault,
@@ -18,9 +22,11 @@ export async function checkKeys(
   const add = (kind: FindingKind, generation: number, message: string) =>
     findings.add({ kind, key: keysKey(generation), message }).backups.push(...backups);
   const { namingKey } = keyring;
+  // Before they are listed: keys may be rotated meanwhile, and a backup made with them.
+  const told = await toldGeneration(backend);
   let next = 1;
   for (const { generation, keys, damage } of await findGenerations(backend)) {
-    while (next < generation) add('keys-missing', next++, 'this generation of keys is not there, and a later one is');
+    if (next < generation) add('keys-missing', next, missing(next, generation - 1));
     next = generation + 1;
     if (damage !== undefined || keys === undefined) {
       add('keys-damaged', generation, damage?.message ?? 'it cannot be read');
@@ -32,4 +38,20 @@ export async function checkKeys(
       add('keys-damaged', generation, 'the naming key that it holds cannot be opened');
     }
   }
+  if (next <= told) add('keys-missing', next, `${missing(next, told)}, and a backup was made with ${keysKey(told)}`);
+}
+
+/** One finding a gap: its width is not to be trusted. */
+function missing(from: number, to: number): string {
+  return from === to ? `${keysKey(from)} is not there` : `${keysKey(from)} to ${keysKey(to)} are not there`;
+}
+
+/** The newest generation that a backup was published with, as far as that was noted. */
+async function toldGeneration(backend: Backend): Promise<number> {
+  let newest = 0;
+  for (const id of await publishedIds(backend)) {
+    const note = await getOrEmpty(backend, publishedKey(id));
+    newest = Math.max(newest, (note && publishedKeys(note)) ?? 0);
+  }
+  return newest;
 }

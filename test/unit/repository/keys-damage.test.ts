@@ -117,6 +117,17 @@ test('a generation that is gone is found where there is a later one', async () =
   expect(await findings(backend, { ...keysFor(young) })).toEqual(wanted);
 });
 
+test('the newest generation that is gone is found by what a backup has noted', async () => {
+  const { backend, before, after } = await rotated();
+  backend.contents.delete(keysKey(2));
+  const wanted = [{ kind: 'keys-missing', key: 'keys/2.json', backups: [after.id, before.id] }];
+  for (const keys of [{}, keysFor(old)]) expect(await findings(backend, keys)).toEqual(wanted);
+  // A note that is damaged tells nothing, and no generation that never was.
+  const note = `published/${after.id}`;
+  backend.contents.set(note, Buffer.from(backend.contents.get(note)!.toString().replace('"keys":2', '"keys":6')));
+  expect(await findings(backend)).toEqual([]);
+});
+
 describe('a generation that an older version wrote, without a checksum', () => {
   test('is read', async () => {
     const { backend } = await rotated();
