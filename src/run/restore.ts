@@ -15,6 +15,7 @@ import { Journal, stateFolder } from './journal.ts';
 import { openOwnRepository } from './open-repository.ts';
 import { takeLock } from './process-lock.ts';
 import type { ReconcileResult } from './reconcile-index.ts';
+import { requireWhole } from './require-whole.ts';
 import { checkFits } from './restore-fits.ts';
 import { planRestore } from './restore-plan.ts';
 import { notePlaces } from './restore-places.ts';
@@ -94,13 +95,9 @@ export async function restore(cluster: ClusterConfig, o: RestoreOptions): Promis
     cleanup.add('lease', () => (journal.hasBegun && !journal.finished ? lease.leave() : lease.release()));
     // Looked at once more: from now on no prune takes what it needs.
     await repository.readManifest(backup);
-    await stage(emit, 'verify', 'verifying the backup', async () => {
-      const report = await repository.verify({ ids: [backup], level: o.verify ?? 'data', signal: o.signal });
-      if (report.ok) return;
-      throw new SkepError('damage-found', `backup ${backup} is damaged: ${report.findings.length} findings`, {
-        context: { findings: report.findings.slice(0, 20) },
-      });
-    });
+    await stage(emit, 'verify', 'verifying the backup', () =>
+      requireWhole(repository, backup, { level: o.verify ?? 'data', signal: o.signal }),
+    );
     if (places) await notePlaces(journal, places);
     const { index, audits } = await restoreSteps(w);
     await journal.finish();
