@@ -60,11 +60,6 @@ export async function* walkInGroups(root: string, below = '', known?: KnownFolde
 
 const ATTACHMENT = /^attachment\/([0-9a-f]{64})$/;
 
-/** Where TheHive keeps the attachment with that SHA-256. */
-export function attachmentPath(sha256: string): string {
-  return `attachment/${sha256}`;
-}
-
 /** The SHA-256 that an attachment's name promises; undefined for any other file. */
 export function promisedHash(path: string): string | undefined {
   return ATTACHMENT.exec(path)?.[1];
