@@ -11,7 +11,9 @@ import {
   CASSANDRA_VERSIONS,
   type CassandraVersion,
   ELASTICSEARCH_VERSIONS,
+  LAB_SIZES,
   type LabPlace,
+  type LabSize,
   layoutOf,
 } from './layout.ts';
 import type { ElasticsearchVersion } from './ground/elasticsearch-home.ts';
@@ -23,6 +25,7 @@ interface PlaceOptions extends LabPlace {
 interface UpOptions extends PlaceOptions {
   cassandra: CassandraVersion;
   elasticsearch: ElasticsearchVersion;
+  nodes: LabSize;
 }
 
 interface LoadCommandOptions extends PlaceOptions {
@@ -36,6 +39,7 @@ const EXAMPLES = `
 Examples:
   skep lab up                         boot it; the last lines tell where skep.yaml is
   skep lab up --shift 1 --json        a second one beside it; its endpoints as JSON
+  skep lab up --nodes 1               one machine with everything on it, without ssh
   skep lab load --transactions 200    write into it as TheHive does
   skep lab destroy                    lose everything, to have something to restore
   skep lab down                       no process and no file is left`;
@@ -55,6 +59,7 @@ export function registerLab(program: Command): Command {
   )
     .addOption(new Option('--cassandra <version>').choices(CASSANDRA_VERSIONS).default('4.1.10'))
     .addOption(new Option('--elasticsearch <version>').choices(ELASTICSEARCH_VERSIONS).default('8.19.0'))
+    .option('--nodes <n>', '3, or 1: one machine with everything on it', labSize, LAB_SIZES[0])
     .action(up);
   placed(
     lab
@@ -100,6 +105,7 @@ async function healthyLab(options: UpOptions): Promise<Lab | undefined> {
   if (record === undefined) return undefined;
   const { cassandra, elasticsearch } = record.versions;
   if (cassandra !== options.cassandra || elasticsearch !== options.elasticsearch) return undefined;
+  if (record.nodes.length !== options.nodes) return undefined;
   if (options.shift !== undefined && options.shift !== record.shift) return undefined;
   const lab = new Lab(record);
   const states = await Promise.all(lab.services().map((service) => service.state()));
@@ -180,6 +186,12 @@ function progress(): (line: string) => void {
 
 function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+function labSize(text: string): LabSize {
+  const size = LAB_SIZES.find((n) => String(n) === text);
+  if (size === undefined) throw new InvalidArgumentError(`give one of ${LAB_SIZES.join(', ')}`);
+  return size;
 }
 
 function wholeNumber(text: string): number {

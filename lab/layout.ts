@@ -7,6 +7,9 @@ export type CassandraVersion = '4.1.10' | '5.0.6';
 
 export const CASSANDRA_VERSIONS = ['4.1.10', '5.0.6'] as const satisfies CassandraVersion[];
 export const ELASTICSEARCH_VERSIONS = ['8.19.0', '7.17.29'] as const satisfies ElasticsearchVersion[];
+/** Three nodes with three copies of everything, or one machine with everything on it. */
+export const LAB_SIZES = [3, 1] as const;
+export type LabSize = (typeof LAB_SIZES)[number];
 export const JANUSGRAPH_VERSION = '1.1.0';
 
 /** Where labs are that were given no folder. */
@@ -23,6 +26,8 @@ export interface LabPlace {
   root?: string | undefined;
   /** 0–99: moves addresses to 127.0.<10+shift>.1–3 and ports by 10 × shift, so that several labs can run. */
   shift?: number | undefined;
+  /** Three when absent. One is a single machine, which skep needs no ssh for; its servers listen on 127.0.0.1. */
+  nodes?: LabSize | undefined;
   /** Each node is a host with an address on a network of its own; `shift` then moves nothing. */
   hosts?: LabHosts | undefined;
 }
@@ -65,6 +70,11 @@ export interface LabLayout {
   config: string;
 }
 
+/** JMX of a single machine is over TLS, of others in plain: so both are tried. */
+export function isJmxOverTls(layout: Pick<LabLayout, 'nodes'>): boolean {
+  return layout.nodes.length === 1;
+}
+
 /** Addresses, ports and folders of a lab; pure. */
 export function layoutOf(place: LabPlace, env: NodeJS.ProcessEnv = process.env): LabLayout {
   const shift = place.shift ?? 0;
@@ -78,16 +88,21 @@ export function layoutOf(place: LabPlace, env: NodeJS.ProcessEnv = process.env):
     throw new SkepError('usage', `not a shift for a lab: ${shift}`, { hint: 'Give a whole number from 0 to 99.' });
   }
   const root = path.resolve(place.root ?? path.join(env['SKEP_LAB_ROOT'] ?? DEFAULT_PARENT, name));
+  const size = place.nodes ?? 3;
   const moved = (port: number): number => port + 10 * shift;
+  const addressOf = (index: number): string => {
+    if (place.hosts !== undefined) return `10.64.0.${index}`;
+    return size === 1 ? '127.0.0.1' : `127.0.${10 + shift}.${index}`;
+  };
   return {
     name,
     root,
     shift,
-    nodes: [1, 2, 3].map((index) => ({
+    nodes: Array.from({ length: size }, (_, i) => i + 1).map((index) => ({
       name: `n${index}`,
       index,
       root: path.join(root, `n${index}`),
-      address: place.hosts === undefined ? `127.0.${10 + shift}.${index}` : `10.64.0.${index}`,
+      address: addressOf(index),
       rack: `rack${index}`,
       // JMX listens on 127.0.0.1 itself, so each node needs a port of its own
       jmxPort: moved(7198) + index,

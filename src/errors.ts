@@ -11,6 +11,7 @@ export const ERRORS = {
   'cql-failed': { exit: 1, hint: 'Run `skep check`; every Cassandra node must be up.' },
   'elasticsearch-failed': { exit: 1, hint: 'Run `skep check`; Elasticsearch must be green.' },
   'janusgraph-failed': { exit: 1, hint: 'Run `skep check`; look into the log of the JanusGraph server.' },
+  'attachments-failed': { exit: 1, hint: 'Check the storage that holds the attachments, then run the command again.' },
   'restore-failed': { exit: 1, hint: 'Run the same `skep restore` again: it goes on where it stopped.' },
   cancelled: { exit: 130, hint: 'Nothing was published; run the command again.' },
   terminated: { exit: 143, hint: 'Nothing was published; run the command again.' },
@@ -73,6 +74,10 @@ export const ERRORS = {
   'repository-credentials': {
     exit: 12,
     hint: 'Check `repository.s3.credentials` in skep.yaml and what the storage allows them; then `skep check`.',
+  },
+  'attachments-credentials': {
+    exit: 12,
+    hint: 'Check `files.s3.credentials` in skep.yaml and what the storage allows them; then `skep check`.',
   },
   'thehive-credentials': {
     exit: 12,

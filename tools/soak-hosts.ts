@@ -1,15 +1,17 @@
 // `make soak HOSTS=1`: every fault in every stage of a backup of three hosts, about a minute and a half each. Goes on where an
-// earlier one stopped; `ARGS="sstables"` does only the cases in whose name that is. The table goes to soak/hosts-matrix.md.
+// earlier one stopped; `ARGS="sstables"` does only the cases in whose name that is. The table goes to docs/hosts-matrix.md.
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { runInside } from '../lab/hosts/run-inside.ts';
 
 const OUT = path.resolve('soak');
+const PAGE = path.resolve('docs', 'hosts-matrix.md');
 const [only = ''] = process.argv.slice(2);
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
 
 interface Row {
+  /** `STAGE / FAULT`. */
   case: string;
   exitCode: number;
   code?: string;
@@ -21,14 +23,36 @@ interface Row {
 const exitCode = await runInside('test/lab/support/hosts-matrix.ts', [OUT, only], { signal: stop.signal });
 const text = await readFile(path.join(OUT, 'hosts-matrix.ndjson'), 'utf8').catch(() => '');
 const rows = text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Row]));
-const table = rows.map(
-  (r) =>
-    `| ${r.case} | ${r.exitCode} ${r.code ?? ''} | ${r.seconds} s | ${r.ok ? 'ok' : `FAILED ${r.left.join(', ')}`} |`,
-);
-const head = ['| stage / fault | how the backup ended | after | then |', '|---|---|---|---|'];
-await writeFile(path.join(OUT, 'hosts-matrix.md'), `${[...head, ...table].join('\n')}\n`);
 const good = rows.filter((r) => r.ok).length;
+await writeFile(PAGE, pageOf(rows));
 process.stdout.write(
   `${JSON.stringify({ soak: good === rows.length && exitCode === 0 ? 'ok' : 'failed', cases: rows.length, good })}\n`,
 );
 process.exitCode = good === rows.length && exitCode === 0 ? 0 : 1;
+
+function pageOf(all: readonly Row[]): string {
+  const names = all.map((r) => r.case.split(' / ') as [string, string]);
+  const stages = [...new Set(names.map(([stage]) => stage))];
+  const faults = [...new Set(names.map(([, fault]) => fault))];
+  const cell = (stage: string, fault: string): string => {
+    const row = all.find((r) => r.case === `${stage} / ${fault}`);
+    if (row === undefined) return '';
+    const ended = row.code === undefined ? (row.exitCode === 137 ? 'killed' : 'good') : `${row.code} (${row.exitCode})`;
+    return `${ended}, ${row.seconds} s${row.ok ? '' : ` **FAILED** ${row.left.join(', ')}`}`;
+  };
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const table = [
+    line(['stage', ...faults]),
+    line(['---', ...faults.map(() => '---')]),
+    ...stages.map((stage) => line([stage, ...faults.map((fault) => cell(stage, fault))])),
+  ];
+  return `# Faults in every stage of a backup
+
+Written by \`make soak HOSTS=1\`: three nodes, each a host of its own, one of which has the fault from the beginning of the stage on. A cell
+says how the backup ended (a published backup is good; else its error and exit code) and when. After each: the cluster is
+healthy, no agent runs, no snapshot, pin or lease is left but those that only the next run can find, and the next backup is good.
+${all.filter((r) => r.ok).length} of ${all.length} cases held.
+
+${table.join('\n')}
+`;
+}

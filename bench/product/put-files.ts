@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import { makeClient } from '../../src/repository/backend/s3/s3-client.ts';
-import type { S3Access } from '../../src/repository/index.ts';
+import { makeClient } from '../../src/s3/client.ts';
+import type { S3Access } from '../../src/s3/access.ts';
 import { input, print } from './agent.ts';
 
 /** The peer of a backup to S3: puts whole files, so many at once, by the client that the product uses. */

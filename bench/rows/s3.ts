@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { S3Server } from '../../lab/index.ts';
-import type { S3Access } from '../../src/repository/index.ts';
+import type { S3Access } from '../../src/s3/access.ts';
 import { compare } from '../compare.ts';
 import type { RowOptions } from '../options.ts';
 import type { Row } from '../row.ts';

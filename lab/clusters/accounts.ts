@@ -8,11 +8,10 @@ const DEFAULT = 'cassandra';
 
 /** Makes the lab's own superuser and TheHive's role, and disables the well-known account. */
 export async function makeAccounts(lab: LabRecord, secrets: Secrets, signal?: AbortSignal): Promise<void> {
-  const first = await awaitLogin(lab, DEFAULT, DEFAULT, 60_000, signal);
+  const first = await awaitMembers(lab, DEFAULT, DEFAULT, 120_000, signal);
   try {
-    await awaitMembers(first);
     await first.execute(
-      `ALTER KEYSPACE system_auth WITH replication = {'class': 'NetworkTopologyStrategy', '${lab.cql.datacenter}': 3}`,
+      `ALTER KEYSPACE system_auth WITH replication = {'class': 'NetworkTopologyStrategy', '${lab.cql.datacenter}': ${lab.nodes.length}}`,
     );
     await first.execute(role(secrets.cql.user, secrets.cql.password, true));
     await first.execute(role(secrets.graphCql.user, secrets.graphCql.password, false));

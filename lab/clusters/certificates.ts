@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Tool } from '../ground/tools.ts';
@@ -38,8 +39,7 @@ export async function makeCertificates(layout: LabLayout, tools: Record<Tool, st
     ...['-CAcreateserial', '-days', DAYS, '-extfile', at('extensions'), '-out', at('node.crt')],
   ]);
   await Promise.all(['node.csr', 'extensions', 'ca.srl'].map((name) => rm(at(name), { force: true })));
-  // whoever can read the folder can read the keys as well: the password protects nothing
-  const trustStorePassword = 'changeit';
+  const trustStorePassword = randomBytes(18).toString('base64url');
   await runTool([
     // without the option it would leave a folder among the system's temporary files
     ...[tools.keytool, '-J-XX:-UsePerfData', '-importcert', '-noprompt', '-alias', 'ca', '-file', at('ca.crt')],

@@ -4,8 +4,6 @@ import cassandra from 'cassandra-driver';
 import { SkepError } from '../../src/errors.ts';
 import type { LabRecord } from './record.ts';
 
-const NODES = 3;
-
 export type CqlClient = cassandra.Client;
 
 /** A client of the lab's Cassandra as its superuser; the caller shuts it down. */
@@ -62,34 +60,47 @@ export async function awaitLogin(
   }
 }
 
-/** Waits until all three nodes have the same schema; what the driver itself waits for ends after 10 s, agreed or not. */
+/** Waits until all nodes that the client knows have the same schema; what the driver itself waits for ends after 10 s, agreed or not. */
 export async function awaitAgreement(client: CqlClient, limitMs = 120_000): Promise<void> {
   const end = Date.now() + limitMs;
   for (;;) {
     const versions = await schemaVersions(client);
-    if (versions.length === NODES && new Set(versions).size === 1) return;
+    if (versions.length === client.hosts.length && new Set(versions).size === 1) return;
     if (Date.now() > end) throw new SkepError('cql-failed', 'the nodes of the lab do not agree on the schema');
     await delay(100);
   }
 }
 
 /**
- * Waits until every node sees all three as normal members, by its own gossip. A port that answers says nothing of the other
- * nodes, and while one node takes another for joining it refuses to change a replication.
+ * Logs in and waits until every node sees all of them as normal members, by its own gossip. A port that answers says nothing of
+ * the other nodes, and while one node takes another for joining it refuses to change a replication. Each look is by a new client:
+ * one connects to no node that was unknown when it began.
  */
-export async function awaitMembers(client: CqlClient, limitMs = 120_000): Promise<void> {
+export async function awaitMembers(
+  lab: LabRecord,
+  user: string,
+  password: string,
+  limitMs: number,
+  signal?: AbortSignal,
+): Promise<CqlClient> {
   const end = Date.now() + limitMs;
   for (;;) {
-    const seen = await Promise.all(client.getState().getConnectedHosts().map(membersSeenBy));
-    if (seen.length === NODES && seen.every((members) => members === NODES)) return;
+    const client = await awaitLogin(lab, user, password, limitMs, signal);
+    if (await isWhole(client, lab.nodes.length)) return client;
+    await client.shutdown();
     if (Date.now() > end) throw new SkepError('cql-failed', 'the nodes of the lab do not see each other as members');
-    await delay(100);
+    await delay(250, undefined, { signal });
   }
+}
 
-  async function membersSeenBy(host: cassandra.Host): Promise<number> {
+async function isWhole(client: CqlClient, nodes: number): Promise<boolean> {
+  const hosts = client.getState().getConnectedHosts();
+  const seen = hosts.map(async (host) => {
     const { rows } = await client.execute('SELECT status_with_port FROM system_views.gossip_info', [], { host });
     return rows.filter((row) => String(row['status_with_port']).includes('NORMAL,')).length;
-  }
+  });
+  const members = await Promise.all(seen).catch(() => []);
+  return members.length === nodes && members.every((n) => n === nodes);
 }
 
 /** The schema versions of the nodes that the client is connected to, each as the node itself says. */

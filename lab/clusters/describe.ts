@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import path from 'node:path';
 import type { ElasticsearchVersion } from '../ground/elasticsearch-home.ts';
 import { become, type Hosts } from '../hosts/hosts.ts';
-import { type CassandraVersion, JANUSGRAPH_VERSION, type LabLayout, type NodeLayout } from '../layout.ts';
+import { type CassandraVersion, isJmxOverTls, JANUSGRAPH_VERSION, type LabLayout, type NodeLayout } from '../layout.ts';
 import { cassandraFolders } from '../nodes/cassandra-config.ts';
 import type { Certificates } from './certificates.ts';
 import { elasticsearchFolders, elasticsearchUrl, isSecured } from '../nodes/elasticsearch-config.ts';
@@ -11,6 +11,11 @@ import type { Secrets } from './secrets.ts';
 
 /** The service that stands for TheHive runs on this node. */
 export const THEHIVE_NODE = 'n1';
+
+/** A single machine is where skep runs itself. */
+export function hasSsh(layout: LabLayout): boolean {
+  return layout.nodes.length > 1;
+}
 
 export function controlScript(node: NodeLayout, service: 'cassandra' | 'elasticsearch' | 'thehive'): string {
   return path.join(node.root, 'bin', service);
@@ -47,7 +52,7 @@ export function describeLab(
       datacenter: 'datacenter1',
       contactPoints: layout.nodes.map((n) => n.address),
     },
-    jmx: { user: secrets.jmx.user, passwordFile: secrets.jmx.passwordFile },
+    jmx: { user: secrets.jmx.user, passwordFile: secrets.jmx.passwordFile, tls: isJmxOverTls(layout) },
     elasticsearch: {
       urls: nodes.map((n) => n.elasticsearch.url),
       staging: layout.staging,
@@ -67,12 +72,16 @@ export function describeLab(
       passwordFile: secrets.graphCql.passwordFile,
     },
     files: { location: layout.files, attachments: path.join(layout.files, 'attachment') },
-    ssh: {
-      user: hosts === undefined ? userInfo().username : 'operator',
-      config: path.join(layout.ssh, 'ssh_config'),
-      key: path.join(layout.ssh, 'client_key'),
-      knownHosts: path.join(layout.ssh, 'known_hosts'),
-    },
+    ...(hasSsh(layout)
+      ? {
+          ssh: {
+            user: hosts === undefined ? userInfo().username : 'operator',
+            config: path.join(layout.ssh, 'ssh_config'),
+            key: path.join(layout.ssh, 'client_key'),
+            knownHosts: path.join(layout.ssh, 'known_hosts'),
+          },
+        }
+      : {}),
     repository: path.join(layout.root, 'repository'),
     ledger: path.join(layout.root, 'ledger'),
     config: layout.config,
@@ -98,7 +107,9 @@ function describeNode(layout: LabLayout, node: NodeLayout, version: Elasticsearc
       logs: cassandra.logs,
       jmxHost: '127.0.0.1',
       jmxPort: node.jmxPort,
-      nodetool: cassandra.nodetool,
+      nodetool: isJmxOverTls(layout)
+        ? ['env', `HOME=${cassandra.home}`, cassandra.nodetool, '--ssl']
+        : [cassandra.nodetool],
       control: controlScript(node, 'cassandra'),
     },
     elasticsearch: {
@@ -108,6 +119,6 @@ function describeNode(layout: LabLayout, node: NodeLayout, version: Elasticsearc
       url: elasticsearchUrl(layout, node, version),
       control: controlScript(node, 'elasticsearch'),
     },
-    ssh: { host: node.name, port: layout.ports.ssh },
+    ...(hasSsh(layout) ? { ssh: { host: node.name, port: layout.ports.ssh } } : {}),
   };
 }

@@ -25,16 +25,16 @@ export async function withElasticsearch<T>(lab: LabRecord, task: (client: Client
   }
 }
 
-/** Waits until the three nodes are one green cluster. */
-export async function awaitGreen(client: Client, limitMs: number, signal?: AbortSignal): Promise<void> {
+/** Waits until so many nodes are one green cluster. */
+export async function awaitGreen(client: Client, nodes: number, limitMs: number, signal?: AbortSignal): Promise<void> {
   const end = Date.now() + limitMs;
   for (;;) {
     try {
       const health = await client.cluster.health(
-        { wait_for_nodes: '3', wait_for_status: 'green', timeout: '5s' },
+        { wait_for_nodes: String(nodes), wait_for_status: 'green', timeout: '5s' },
         { requestTimeout: 10_000, maxRetries: 0, ...(signal === undefined ? {} : { signal }) },
       );
-      if (health.status === 'green' && !health.timed_out && health.number_of_nodes === 3) return;
+      if (health.status === 'green' && !health.timed_out && health.number_of_nodes === nodes) return;
     } catch (e) {
       signal?.throwIfAborted();
       if (Date.now() > end) throw e;

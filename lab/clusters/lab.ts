@@ -12,6 +12,7 @@ export class LabNode {
   readonly record: NodeRecord;
   readonly cassandra: LabService;
   readonly elasticsearch: LabService;
+  /** Not to be had in a lab with one node. */
   readonly sshd: LabService;
   readonly #lab: LabRecord;
 
@@ -29,7 +30,7 @@ export class LabNode {
     const { user, passwordFile } = this.#lab.jmx;
     return runTool([
       ...(this.record.enter ?? []),
-      this.record.cassandra.nodetool,
+      ...this.record.cassandra.nodetool,
       '-u',
       user,
       '-pwf',
@@ -67,13 +68,17 @@ export class Lab {
 
   node(name: string): LabNode {
     const found = this.nodes.find((n) => n.name === name);
-    if (found === undefined) throw new SkepError('usage', `the lab has no node ${name}`, { hint: 'Use n1, n2 or n3.' });
+    if (found === undefined)
+      throw new SkepError('usage', `the lab has no node ${name}`, {
+        hint: `Use ${this.nodes.map((n) => n.name).join(', ')}.`,
+      });
     return found;
   }
 
   /** Every service of the lab. */
   services(): LabService[] {
-    return [...this.nodes.flatMap((n) => [n.cassandra, n.elasticsearch, n.sshd]), this.janusgraph];
+    const sshd = this.record.ssh === undefined ? [] : this.nodes.map((n) => n.sshd);
+    return [...this.nodes.flatMap((n) => [n.cassandra, n.elasticsearch]), ...sshd, this.janusgraph];
   }
 
   /** Total loss of the data; afterwards the stores are up and empty and JanusGraph is stopped. */

@@ -20,7 +20,8 @@ const node = z.object({
     logs: z.string(),
     jmxHost: z.string(),
     jmxPort: z.number(),
-    nodetool: z.string(),
+    /** As an operator calls it, without account and command. */
+    nodetool: z.array(z.string()).min(1),
     /** `CONTROL start|stop|status`. */
     control: z.string(),
   }),
@@ -31,7 +32,7 @@ const node = z.object({
     url: z.string(),
     control: z.string(),
   }),
-  ssh: z.object({ host: z.string(), port: z.number() }),
+  ssh: z.object({ host: z.string(), port: z.number() }).optional(),
   /** What stands in front of a command so that it runs on this node as Cassandra's user; absent on this machine. */
   enter: z.array(z.string()).optional(),
 });
@@ -48,7 +49,7 @@ export const labRecord = z.object({
     elasticsearch: z.enum(['8.19.0', '7.17.29']),
     janusgraph: z.string(),
   }),
-  nodes: z.array(node).length(3),
+  nodes: z.array(node).min(1),
   cql: login.extend({
     /** What skep shows and trusts; the load and the tests go in plain. */
     tls: z.object({ caFile: z.string(), certificate: z.string(), key: z.string() }).optional(),
@@ -56,7 +57,7 @@ export const labRecord = z.object({
     datacenter: z.string(),
     contactPoints: z.array(z.string()),
   }),
-  jmx: login,
+  jmx: login.extend({ tls: z.boolean() }),
   elasticsearch: z.object({
     urls: z.array(z.string()),
     /** Absent with 7.17.29: plain HTTP without users. */
@@ -78,7 +79,8 @@ export const labRecord = z.object({
     passwordFile: z.string(),
   }),
   files: z.object({ location: z.string(), attachments: z.string() }),
-  ssh: z.object({ user: z.string(), config: z.string(), key: z.string(), knownHosts: z.string() }),
+  /** Absent with one node: what runs there runs here. */
+  ssh: z.object({ user: z.string(), config: z.string(), key: z.string(), knownHosts: z.string() }).optional(),
   repository: z.string(),
   /** Where `lab load` keeps its ledger. */
   ledger: z.string(),

@@ -4,7 +4,7 @@ import type { LabRecord } from './record.ts';
 
 /** How nodes are reached that are hosts of their own. The repository of a lab is not sealed. */
 function onHosts(executable: string, lab: LabRecord, conf: string): Record<string, unknown> {
-  const folder = `/home/${lab.ssh.user}/agents`;
+  const folder = `/home/${lab.ssh?.user}/agents`;
   return {
     agent: { executable, folder, become: 'sudo', users: { config: 'cassandra' } },
     config: { unsealed: true, paths: [conf] },
@@ -20,7 +20,8 @@ export function skepYaml(lab: LabRecord): string {
     status: [onNode('bin', name), 'status'],
     logs: [onNode(...log)],
   });
-  const { elasticsearch } = lab;
+  const nodetool = onNode('cassandra', 'bin', 'nodetool');
+  const { elasticsearch, ssh } = lab;
   const { tls } = lab.cql;
   const executable = lab.skep?.at(-1);
   const cluster = {
@@ -32,8 +33,11 @@ export function skepYaml(lab: LabRecord): string {
       cassandra: node.address,
       elasticsearch: true,
       thehive: node.name === lab.thehive.node,
+      ...(ssh === undefined ? { transport: 'local' } : {}),
     })),
-    ssh: { config_file: lab.ssh.config, ...(executable === undefined ? {} : { user: lab.ssh.user }) },
+    ...(ssh === undefined
+      ? {}
+      : { ssh: { config_file: ssh.config, ...(executable === undefined ? {} : { user: ssh.user }) } }),
     ...(executable === undefined ? {} : onHosts(executable, lab, onNode('cassandra', 'conf'))),
     cassandra: {
       keyspace: lab.thehive.keyspace,
@@ -44,7 +48,7 @@ export function skepYaml(lab: LabRecord): string {
       ...(tls === undefined
         ? {}
         : { ca_file: tls.caFile, client: { certificate_file: tls.certificate, key_file: tls.key } }),
-      nodetool: [onNode('cassandra', 'bin', 'nodetool')],
+      nodetool: lab.jmx.tls ? ['env', `HOME=${onNode('cassandra')}`, nodetool, '--ssl'] : [nodetool],
       jmx: { user: lab.jmx.user, password_file: lab.jmx.passwordFile },
       service: service('cassandra', ['cassandra', 'logs', 'system.log']),
     },

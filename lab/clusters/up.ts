@@ -8,7 +8,7 @@ import { giveToAccounts } from '../hosts/give.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { writeSudoers } from '../hosts/sudoers.ts';
 import { makeCertificates } from './certificates.ts';
-import { describeLab } from './describe.ts';
+import { describeLab, hasSsh } from './describe.ts';
 import { requireFreeAddresses } from './free-addresses.ts';
 import { Lab } from './lab.ts';
 import { writeRecord } from './record.ts';
@@ -78,7 +78,7 @@ async function boot(
   const [secrets, certificates] = await Promise.all([
     makeSecrets(layout),
     makeCertificates(layout, tools),
-    makeSsh(layout, labId, tools, hosts && 'operator'),
+    hasSsh(layout) ? makeSsh(layout, labId, tools, hosts && 'operator') : undefined,
   ]);
   await writeNodes({ ...ground, secrets, certificates, hosts: hosts?.hosts });
   const record = describeLab(layout, labId, versions, secrets, certificates, hosts);

@@ -4,7 +4,7 @@ import { SkepError } from '../../src/errors.ts';
 import { ensureElasticsearch, type ElasticsearchVersion } from '../ground/elasticsearch-home.ts';
 import { ensureJars } from '../ground/jars.ts';
 import type { Tool } from '../ground/tools.ts';
-import type { CassandraVersion, LabLayout, NodeLayout } from '../layout.ts';
+import { type CassandraVersion, isJmxOverTls, type LabLayout, type NodeLayout } from '../layout.ts';
 import type { Hosts } from '../hosts/hosts.ts';
 import * as cassandra from '../nodes/cassandra-config.ts';
 import * as elastic from '../nodes/elasticsearch-config.ts';
@@ -12,7 +12,7 @@ import * as janus from '../nodes/janusgraph-config.ts';
 import { sshdSpec } from '../nodes/sshd-config.ts';
 import { LAB_ID, type ServiceSpec, writeSpec } from '../services/spec.ts';
 import type { Certificates } from './certificates.ts';
-import { controlScript, THEHIVE_NODE } from './describe.ts';
+import { controlScript, hasSsh, THEHIVE_NODE } from './describe.ts';
 import type { Secrets } from './secrets.ts';
 
 /** What the nodes of a lab are made of. */
@@ -51,7 +51,7 @@ export async function writeNodes(parts: Parts): Promise<void> {
   for (const node of layout.nodes) {
     await writeCassandra(parts, node);
     await writeElasticsearch(parts, node);
-    await service(parts, node, sshdSpec(layout, node, parts.tools.sshd, environment(parts)));
+    if (hasSsh(layout)) await service(parts, node, sshdSpec(layout, node, parts.tools.sshd, environment(parts)));
     if (node.name === THEHIVE_NODE) await writeJanusGraph(parts, node);
   }
 }
@@ -77,8 +77,28 @@ async function writeCassandra(parts: Parts, node: NodeLayout): Promise<void> {
     jamm,
     jmxPasswords: secrets.jmx.passwordFile,
     jmxAccess: secrets.jmxAccessFile,
+    jmxTls: await jmxTls(parts, at.home),
   };
   await service(parts, node, cassandra.cassandraSpec(layout, node, from, environment(parts)), 'cassandra');
+}
+
+/**
+ * What Cassandra's Java needs for JMX over TLS, and below `home` what nodetool needs. Passwords are in files of arguments: everybody sees
+ * those of a command line.
+ */
+async function jmxTls({ layout, certificates }: Parts, home: string): Promise<string[]> {
+  if (!isJmxOverTls(layout)) return [];
+  const argumentsFile = async (name: string, store: 'key' | 'trust', file: string): Promise<string> => {
+    const options = { Store: file, StoreType: 'PKCS12', StorePassword: certificates.trustStorePassword };
+    const lines = Object.entries(options).map(([key, value]) => `-Djavax.net.ssl.${store}${key}=${value}\n`);
+    await writeFile(path.join(layout.secrets, name), lines.join(''), { mode: 0o600 });
+    return `@${path.join(layout.secrets, name)}`;
+  };
+  await makeFolders([path.join(home, '.cassandra')]);
+  const trust = await argumentsFile('jmx-trust-store', 'trust', certificates.trustStore);
+  await writeFile(path.join(home, '.cassandra', 'nodetool-ssl.properties'), `${trust}\n`);
+  const key = await argumentsFile('jmx-key-store', 'key', certificates.keyStore);
+  return ['-Dcom.sun.management.jmxremote.ssl=true', key];
 }
 
 /** On hosts skep reaches Cassandra over TLS and shows a certificate; the load goes on in plain. */

@@ -20,6 +20,10 @@ export function newContent(seed: string, random: Random): Content {
   return { seed, size, sha256 };
 }
 
+export function contentBytes({ seed, size }: Content): Buffer {
+  return pseudoRandomBytes(seed, size);
+}
+
 export function attachmentPath(attachmentsDir: string, sha256: string): string {
   return join(attachmentsDir, 'attachment', sha256);
 }
@@ -28,7 +32,7 @@ export function attachmentPath(attachmentsDir: string, sha256: string): string {
 export async function writeAttachment(attachmentsDir: string, content: Content): Promise<void> {
   const path = attachmentPath(attachmentsDir, content.sha256);
   await mkdir(join(attachmentsDir, 'attachment'), { recursive: true });
-  const bytes = pseudoRandomBytes(content.seed, content.size);
+  const bytes = contentBytes(content);
   const file = await open(path, 'w', 0o640);
   try {
     for (let at = 0; at < bytes.length; at += CHUNK) await file.write(bytes.subarray(at, at + CHUNK));

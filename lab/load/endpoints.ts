@@ -14,6 +14,17 @@ export const endpointsSchema = z.object({
     password: z.string().exactOptional(),
   }),
   attachmentsDir: z.string(),
+  /** Attachments are kept here instead; the prefix is empty or ends with `/`. */
+  attachmentsS3: z
+    .object({
+      bucket: z.string(),
+      prefix: z.string(),
+      endpoint: z.string(),
+      region: z.string(),
+      accessKey: z.string(),
+      secretKey: z.string(),
+    })
+    .exactOptional(),
   cassandra: z
     .object({
       contactPoints: z.array(z.string()).min(1),

@@ -1,6 +1,7 @@
 import { sentMicros } from '../ledger/clock.ts';
 import { nextRun } from '../ledger/ledger-folder.ts';
 import { LedgerWriter } from '../ledger/ledger-writer.ts';
+import { openAttachments } from './attachment-store.ts';
 import type { Endpoints } from './endpoints.ts';
 import { GremlinClient } from './gremlin-client.ts';
 import { Latencies, type LatencyStats, type Window } from './latencies.ts';
@@ -71,7 +72,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadHandle> {
     ledger,
     pacer,
     latencies,
-    attachmentsDir: endpoints.attachmentsDir,
+    attachments: openAttachments(endpoints),
     liveCases: options.liveCases ?? 60,
     minFileAgeMs: options.minFileAgeMs ?? 3_000,
     timeoutMs: options.timeoutMs ?? 120_000,

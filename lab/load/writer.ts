@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ackedMicros, sentMicros } from '../ledger/clock.ts';
 import type { LedgerWriter } from '../ledger/ledger-writer.ts';
-import { deleteAttachment, writeAttachment } from './attachment-files.ts';
+import type { AttachmentStore } from './attachment-store.ts';
 import { writeAudit } from './audits.ts';
 import { type CaseState, Contents } from './case-state.ts';
 import { Draft } from './draft.ts';
@@ -25,7 +25,7 @@ export interface WriterContext {
   seed: string;
   gremlin: GremlinClient;
   search: SearchClient;
-  attachmentsDir: string;
+  attachments: AttachmentStore;
   ledger: LedgerWriter;
   pacer: Pacer;
   latencies: Latencies;
@@ -75,7 +75,7 @@ export async function runWriter(writer: number, context: WriterContext, signal: 
         failedAtUs: ackedMicros(),
         error: error.slice(0, 500),
       });
-      await abandon(draft, cases, contents, context.attachmentsDir);
+      await abandon(draft, cases, contents, context.attachments);
       await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
     }
     cases.splice(0, cases.length - context.liveCases);
@@ -83,8 +83,8 @@ export async function runWriter(writer: number, context: WriterContext, signal: 
 }
 
 async function send(draft: Draft, audit: Parameters<typeof writeAudit>[2], context: WriterContext): Promise<void> {
-  for (const content of draft.puts) await writeAttachment(context.attachmentsDir, content);
-  for (const content of draft.deletes) await deleteAttachment(context.attachmentsDir, content.sha256);
+  for (const content of draft.puts) await context.attachments.write(content);
+  for (const content of draft.deletes) await context.attachments.delete(content.sha256);
   await context.gremlin.submit(APPLY, { body: JSON.stringify(draft.ops) }, context.timeoutMs);
   await writeAudit(context.search, draft.txn, audit);
 }
@@ -93,11 +93,16 @@ async function send(draft: Draft, audit: Parameters<typeof writeAudit>[2], conte
  * The outcome of a failed transaction is unknown: its cases are left alone from now on, and files whose vertices may
  * still be there are written again.
  */
-async function abandon(draft: Draft, cases: CaseState[], contents: Contents, attachmentsDir: string): Promise<void> {
+async function abandon(
+  draft: Draft,
+  cases: CaseState[],
+  contents: Contents,
+  attachments: AttachmentStore,
+): Promise<void> {
   for (const state of draft.touched) {
     const at = cases.indexOf(state);
     if (at >= 0) cases.splice(at, 1);
   }
   for (const content of [...draft.puts, ...draft.deletes]) contents.keepForEver(content.sha256);
-  for (const content of draft.deletes) await writeAttachment(attachmentsDir, content);
+  for (const content of draft.deletes) await attachments.write(content);
 }

@@ -18,6 +18,7 @@ export interface CassandraFolders {
   cdc: string;
   logs: string;
   temporary: string;
+  /** With JMX over TLS `--ssl` comes first, and `HOME` is `home`. */
   nodetool: string;
 }
 
@@ -38,10 +39,10 @@ export function cassandraFolders(node: NodeLayout): CassandraFolders {
 }
 
 /**
- * Tokens given in advance, spread evenly over the ring and interleaved over the nodes: the three can then join at the
- * same time, which Cassandra refuses to nodes that choose tokens themselves.
+ * Tokens given in advance, spread evenly over the ring and interleaved over the nodes: they can then join at the same
+ * time, which Cassandra refuses to nodes that choose tokens themselves.
  */
-export function tokensOf(index: number, nodes = 3): bigint[] {
+export function tokensOf(index: number, nodes: number): bigint[] {
   const all = BigInt(TOKENS_PER_NODE * nodes);
   return Array.from({ length: TOKENS_PER_NODE }, (_, k) => {
     const position = BigInt(k * nodes + index - 1);
@@ -55,7 +56,7 @@ export function cassandraYaml(layout: LabLayout, node: NodeLayout, extra: Record
   return stringify({
     cluster_name: `skep-lab-${layout.name}`,
     num_tokens: TOKENS_PER_NODE,
-    initial_token: tokensOf(node.index).join(','),
+    initial_token: tokensOf(node.index, layout.nodes.length).join(','),
     auto_bootstrap: false,
     authenticator: 'PasswordAuthenticator',
     authorizer: 'CassandraAuthorizer',
@@ -115,7 +116,7 @@ export function cassandraLogback(logs: string): string {
 export function cassandraSpec(
   layout: LabLayout,
   node: NodeLayout,
-  from: { java: string; jars: string; jamm: string; jmxPasswords: string; jmxAccess: string },
+  from: { java: string; jars: string; jamm: string; jmxPasswords: string; jmxAccess: string; jmxTls: string[] },
   env: Record<string, string>,
 ): ServiceSpec {
   const at = cassandraFolders(node);
@@ -137,14 +138,15 @@ export function cassandraSpec(
       '-Dcom.sun.management.jmxremote.authenticate=true',
       `-Dcom.sun.management.jmxremote.password.file=${from.jmxPasswords}`,
       `-Dcom.sun.management.jmxremote.access.file=${from.jmxAccess}`,
+      ...from.jmxTls,
       // a lab's nodes find each other at once: none of the waits that a real ring needs
       '-Dcassandra.ring_delay_ms=1000',
       '-Dcassandra.skip_wait_for_gossip_to_settle=0',
       '-Dcassandra.superuser_setup_delay_ms=0',
       '-Dcassandra.shutdown_announce_in_ms=100',
-      '-Dcassandra.system_auth.default_rf=3',
-      '-Dcassandra.system_distributed.default_rf=3',
-      '-Dcassandra.system_traces.default_rf=3',
+      `-Dcassandra.system_auth.default_rf=${layout.nodes.length}`,
+      `-Dcassandra.system_distributed.default_rf=${layout.nodes.length}`,
+      `-Dcassandra.system_traces.default_rf=${layout.nodes.length}`,
       '-cp',
       `${at.conf}:${from.jars}/*`,
       'org.apache.cassandra.service.CassandraDaemon',
@@ -158,7 +160,10 @@ export function cassandraSpec(
   };
 }
 
-/** The wrapper that an operator calls as `nodetool -u USER -pwf FILE COMMAND`; it knows host and port only. */
+/**
+ * The wrapper that an operator calls as `nodetool [--ssl] -u USER -pwf FILE COMMAND`; it knows host and port only. `--ssl` is read as by
+ * Cassandra's own.
+ */
 export function nodetoolScript(node: NodeLayout, java: string, jars: string): string {
   const at = cassandraFolders(node);
   const options = [
@@ -180,7 +185,11 @@ export function nodetoolScript(node: NodeLayout, java: string, jars: string): st
     '-p',
     String(node.jmxPort),
   ];
-  return `#!/bin/sh\nexec '${java}' ${options.map((o) => `'${o}'`).join(' ')} "$@"\n`;
+  return `#!/bin/sh
+ssl=
+if [ "$1" = --ssl ]; then shift; ssl="-Dssl.enable=true $(cat "$HOME/.cassandra/nodetool-ssl.properties" 2>/dev/null)"; fi
+exec '${java}' $ssl ${options.map((o) => `'${o}'`).join(' ')} "$@"
+`;
 }
 
 /** Logback of the tools: only what an operator must see, on stderr. */

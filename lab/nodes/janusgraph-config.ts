@@ -34,16 +34,13 @@ export function graphProperties(
     'storage.lock.retry': '10',
     'storage.cql.keyspace': 'thehive',
     'storage.cql.local-datacenter': 'datacenter1',
-    'storage.cql.replication-strategy-class': 'NetworkTopologyStrategy',
-    'storage.cql.replication-strategy-options': 'datacenter1,3',
     'storage.cql.read-consistency-level': 'QUORUM',
     'storage.cql.write-consistency-level': 'QUORUM',
     'index.search.backend': 'elasticsearch',
     'index.search.hostname': addresses,
     'index.search.port': layout.ports.http,
     'index.search.index-name': 'thehive',
-    [`${elastic}.create.ext.number_of_shards`]: 1,
-    [`${elastic}.create.ext.number_of_replicas`]: 1,
+    ...(layout.nodes.length === 1 ? {} : copiesOn(layout.nodes.length)),
     ...(search === undefined
       ? {}
       : {
@@ -59,6 +56,16 @@ export function graphProperties(
   return Object.entries(settings)
     .map(([key, value]) => `${key}=${value}\n`)
     .join('');
+}
+
+/** As an administrator of several nodes sets it; JanusGraph's own defaults are for one. */
+function copiesOn(nodes: number): Record<string, string | number> {
+  return {
+    'storage.cql.replication-strategy-class': 'NetworkTopologyStrategy',
+    'storage.cql.replication-strategy-options': `datacenter1,${nodes}`,
+    'index.search.elasticsearch.create.ext.number_of_shards': 1,
+    'index.search.elasticsearch.create.ext.number_of_replicas': 1,
+  };
 }
 
 /** gremlin-server.yaml for one graph called `graph` and its traversal source `g`. */

@@ -1,9 +1,4 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { attachmentPath } from '../load/attachment-files.ts';
+import type { AttachmentStore } from '../load/attachment-store.ts';
 import type { ScannedVertex } from './graph-reader.ts';
 import type { History } from './history.ts';
 
@@ -19,18 +14,18 @@ export interface AttachmentFindings {
 export async function checkAttachments(
   history: Pick<History, 'transactions' | 'expectations'>,
   vertices: readonly ScannedVertex[],
-  attachmentsDir: string,
+  attachments: AttachmentStore,
 ): Promise<AttachmentFindings> {
   const findings: AttachmentFindings = { dangling: [], foreign: [], deletedByFailed: [] };
   const excused = deletedByUnknown(history);
   for (const [sha256, uids] of referredTo(vertices)) {
-    const actual = await sha256OfFile(attachmentPath(attachmentsDir, sha256));
+    const actual = await attachments.sha256Of(sha256);
     if (actual === sha256) continue;
     const text = `${sha256}: ${actual === undefined ? 'no such file' : `content has ${actual}`}, referred to by ${uids.join(', ')}`;
     (actual === undefined && excused.has(sha256) ? findings.deletedByFailed : findings.dangling).push(text);
   }
   const written = new Set(history.transactions.flatMap((t) => t.files.map((f) => f.sha256)));
-  for (const name of await readdir(path.join(attachmentsDir, 'attachment'))) {
+  for (const name of await attachments.names()) {
     if (!written.has(name)) findings.foreign.push(`attachment ${name}`);
   }
   return findings;
@@ -53,16 +48,4 @@ function deletedByUnknown(history: Pick<History, 'transactions' | 'expectations'
     (t, i) => t.ackedAtUs === undefined && history.expectations[i] !== 'forbidden',
   );
   return new Set(unknown.flatMap((t) => t.files.filter((f) => f.op === 'delete').map((f) => f.sha256)));
-}
-
-/** The SHA-256 of a file's content; undefined where there is no such file. */
-async function sha256OfFile(path: string): Promise<string | undefined> {
-  const hash = createHash('sha256');
-  try {
-    await pipeline(createReadStream(path), hash);
-  } catch (e) {
-    if (e instanceof Error && 'code' in e && (e.code === 'ENOENT' || e.code === 'EISDIR')) return undefined;
-    throw e;
-  }
-  return hash.digest('hex');
 }

@@ -6,6 +6,7 @@ import { AUDITS } from '../load/audits.ts';
 import { GLOBAL, type IndexShapes, readIndexShapes } from '../load/index-shape.ts';
 import { SearchClient } from '../load/search-client.ts';
 import { type Ledger, readLedger } from '../ledger/ledger-reader.ts';
+import { openAttachments } from '../load/attachment-store.ts';
 import { checkAttachments } from './attachment-check.ts';
 import { checkAudits } from './audit-check.ts';
 import { classify } from './classify.ts';
@@ -48,7 +49,7 @@ export async function prove(options: ProveOptions): Promise<Proof> {
     const lookedUp = performance.now();
     const index = checkIndex(vertices, await readDocuments(search, GLOBAL), indexedFields(globalShape));
     const audits = checkAudits(history, await readDocuments(search, AUDITS));
-    const attachments = await checkAttachments(history, vertices, endpoints.attachmentsDir);
+    const attachments = await checkAttachments(history, vertices, openAttachments(endpoints));
     const shapesNow = await readIndexShapes(search);
     const torn = new Map(graph.torn);
     for (const { txn, text } of lookups) torn.set(txn, [...(torn.get(txn) ?? []), text]);

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseDocument } from 'yaml';
 import type { Lab } from '../clusters/lab.ts';
 import { awaitAgreement, withCql } from '../clusters/cql.ts';
+import { replicationOf } from '../clusters/tables.ts';
 
 /** Rows of another keyspace, so large that commit log segments fill up and, once flushed, vanish. */
 const ROW_BYTES = 256 * 1024;
@@ -15,9 +16,8 @@ const FLUSH_EVERY_MS = 3_000;
 export async function churn(lab: Lab): Promise<{ stop(): Promise<void> }> {
   // Made before anything else begins: a change of the schema during a cut makes it be taken again.
   await withCql(lab.record, async (client) => {
-    await client.execute(
-      "CREATE KEYSPACE IF NOT EXISTS lab_churn WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 3}",
-    );
+    const replication = replicationOf(lab.record);
+    await client.execute(`CREATE KEYSPACE IF NOT EXISTS lab_churn WITH replication = ${replication}`);
     await client.execute('CREATE TABLE IF NOT EXISTS lab_churn.rows (id int PRIMARY KEY, body blob)');
     await awaitAgreement(client);
   });
@@ -71,7 +71,8 @@ export async function configWithNodetool(
   of: string = lab.config,
 ): Promise<string> {
   const wrapper = join(lab.root, `${name}-nodetool`);
-  const head = `#!/bin/sh\nnode=$1; shift\nnodetool="${lab.root}/$node/cassandra/bin/nodetool"\n`;
+  const ssl = lab.record.jmx.tls ? `export HOME="${lab.root}/$node/cassandra"; set -- --ssl "$@"\n` : '';
+  const head = `#!/bin/sh\nnode=$1; shift\nnodetool="${lab.root}/$node/cassandra/bin/nodetool"\n${ssl}`;
   await writeFile(wrapper, `${head}${script}\n`);
   await chmod(wrapper, 0o755);
   const doc = parseDocument(await readFile(of, 'utf8'));

@@ -16,7 +16,10 @@ export interface SkepRun {
   stderr: string;
 }
 
-/** How a command is run. When `signal` is aborted it gets a SIGTERM, or a SIGKILL: then it can tell nothing more. */
+/**
+ * How a command is run. When `signal` is aborted it gets a SIGTERM, or a SIGKILL: then it can tell nothing more; or, as by Ctrl-C in
+ * a terminal, a SIGINT with all of its process group.
+ */
 export interface SkepRunOptions {
   config: string;
   state: string;
@@ -24,7 +27,7 @@ export interface SkepRunOptions {
   skep?: readonly [string, ...string[]];
   onEvent?: (e: SkepEvent) => void;
   signal?: AbortSignal;
-  kill?: 'SIGTERM' | 'SIGKILL';
+  kill?: 'SIGTERM' | 'SIGKILL' | 'Ctrl-C';
 }
 
 /** Runs the command line as an operator would, in a process of its own, and reads its events. */
@@ -38,8 +41,12 @@ export async function runSkep(args: readonly string[], o: SkepRunOptions): Promi
     env: { SKEP_STATE: o.state },
     // One that was told to end gives back what it holds, and that takes the time that it takes.
     forceKillAfterDelay: false,
-    ...(o.signal ? { cancelSignal: o.signal, gracefulCancel: false, killSignal: o.kill ?? 'SIGTERM' } : {}),
+    detached: o.kill === 'Ctrl-C',
+    ...(o.signal && o.kill !== 'Ctrl-C'
+      ? { cancelSignal: o.signal, gracefulCancel: false, killSignal: o.kill ?? 'SIGTERM' }
+      : {}),
   });
+  if (o.kill === 'Ctrl-C') o.signal?.addEventListener('abort', () => process.kill(-Number(child.pid), 'SIGINT'));
   const events: SkepEvent[] = [];
   for await (const line of createInterface({ input: child.stdout })) {
     // A process that was killed may have been writing.

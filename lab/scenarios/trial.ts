@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { SkepEvent } from '../../src/index.ts';
 import type { Lab } from '../clusters/lab.ts';
 import { ACCOUNTS } from '../hosts/accounts.ts';
+import type { Endpoints } from '../load/endpoints.ts';
 import { labEndpoints } from '../load/lab-endpoints.ts';
 import { ledgerFiles } from '../ledger/ledger-folder.ts';
 import type { LoadHandle } from '../load/load.ts';
@@ -32,6 +33,8 @@ export interface TrialOptions {
   say: (line: string) => void;
   /** Another configuration than the lab's own. */
   config?: string;
+  /** Where attachments are, if not in the lab's folder. */
+  attachmentsS3?: NonNullable<Endpoints['attachmentsS3']>;
 }
 
 /**
@@ -68,7 +71,7 @@ export class Trial {
     await mkdir(this.lab.record.ledger, { recursive: true });
     this.#load = await startLoadProcess(
       {
-        endpoints: await labEndpoints(this.lab.record),
+        endpoints: await this.#endpoints(),
         ledgerDir: this.lab.record.ledger,
         seed: this.#o.seed,
         ...(rate === undefined ? {} : { rate }),
@@ -128,11 +131,16 @@ export class Trial {
   async prove(T: string): Promise<Proof> {
     const { ledger } = this.lab.record;
     return prove({
-      endpoints: await labEndpoints(this.lab.record),
+      endpoints: await this.#endpoints(),
       ledgerFiles: await ledgerFiles(ledger),
       T: BigInt(T),
       shapes: await keptIndexShapes(ledger),
     });
+  }
+
+  async #endpoints(): Promise<Endpoints> {
+    const { attachmentsS3 } = this.#o;
+    return { ...(await labEndpoints(this.lab.record)), ...(attachmentsS3 ? { attachmentsS3 } : {}) };
   }
 
   #skep() {

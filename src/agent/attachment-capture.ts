@@ -1,10 +1,11 @@
-import { statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { AttachmentWatch, STORED } from '../drivers/files/attachment-watch.ts';
+import { type AttachmentPlace, type FileState, openBucket } from '../drivers/files/attachment-store.ts';
+import { AttachmentWatch } from '../drivers/files/attachment-watch.ts';
+import { BucketWatch } from '../drivers/files/bucket-watch.ts';
 import { PathTable } from '../drivers/files/path-table.ts';
-import { promisedHash } from '../drivers/files/walk.ts';
+import { hashChunks, hashFile } from '../drivers/files/hash-file.ts';
+import { promisedContent, promisedHash } from '../drivers/files/walk.ts';
+import { type Source, STORED, type Watch } from '../drivers/files/watch.ts';
 import { SkepError, toSkepError } from '../errors.ts';
 import type { ListingRef, Progress, Results } from '../protocol/methods.ts';
 import {
@@ -13,8 +14,11 @@ import {
   fileEntry,
   type FolderMarks,
   type ListingChange,
+  type PutFileOptions,
   type StoredGroup,
+  type StoredObject,
 } from '../repository/index.ts';
+import { isS3Location } from '../s3/location.ts';
 import { attributesOf } from './attributes-of.ts';
 import type { Session, Store } from './session.ts';
 
@@ -31,12 +35,11 @@ const LISTED = 8;
  */
 export class AttachmentCapture {
   readonly #store: Store;
-  readonly #location: string;
   #previous: ListingRef | undefined;
   /** Of the repository, from before anything was looked for there. */
   #marks: FolderMarks = {};
   readonly #paths = new PathTable();
-  readonly #watch: AttachmentWatch;
+  readonly #watch: Watch;
   /** By number of the path: what the previous listing has not, or has otherwise. */
   readonly #entries = new Map<number, FileEntry>();
   /** Those whose content is not what their name promises. */
@@ -50,20 +53,21 @@ export class AttachmentCapture {
   readonly #stopping = new AbortController();
 
   /** `previous` is a hint: the listing of the files store in an older backup of the same repository. */
-  constructor(store: Store, location: string, run: string, previous?: ListingRef) {
+  constructor(store: Store, place: AttachmentPlace, run: string, previous?: ListingRef) {
     this.#store = store;
-    this.#location = location;
     this.#previous = previous;
-    this.#watch = new AttachmentWatch({
-      location,
-      run,
+    const o = {
       paths: this.#paths,
-      skip: (path) => this.#isStored(path),
-      onNew: (id) => {
+      skip: (path: string, state: () => FileState | undefined) => this.#isStored(path, state),
+      onNew: (id: number) => {
         this.#queue.push(id);
         this.#pump();
       },
-    });
+    };
+    const { location } = place;
+    this.#watch = isS3Location(location)
+      ? new BucketWatch({ ...o, bucket: openBucket(place) })
+      : new AttachmentWatch({ ...o, location, run });
   }
 
   /** Pass 1: everything that is there now is stored when this resolves. The watch goes on. */
@@ -86,8 +90,9 @@ export class AttachmentCapture {
   async finish(signal: AbortSignal): Promise<Results['files.finish']> {
     await this.#under(signal, () => this.#watch.look());
     for (const id of this.#mismatched) {
+      const source = await this.#watch.open(id, this.#stopping.signal);
       // It may have been written to its end since.
-      if (await this.#putWhole(id)) this.#mismatched.delete(id);
+      if (source && (await this.#putWhole(id, source))) this.#mismatched.delete(id);
     }
     const { writer, repository } = this.#store;
     const changes = this.#changes();
@@ -103,6 +108,7 @@ export class AttachmentCapture {
       newObjects: writer.totals.newObjects,
       pinned: this.#watch.pinned,
       mismatched: [...this.#mismatched].map((id) => this.#paths.pathOf(id)).sort(),
+      lost: this.#watch.lost(),
       marks: this.#marks,
     };
   }
@@ -174,10 +180,10 @@ export class AttachmentCapture {
   }
 
   /** True when the repository holds the content that the name promises: it was checked when it was stored. */
-  async #isStored(path: string): Promise<boolean> {
+  async #isStored(path: string, state: () => FileState | undefined): Promise<boolean> {
     const hash = promisedHash(path);
     if (!hash) return false;
-    const s = statSync(join(this.#location, path), { throwIfNoEntry: false });
+    const s = state();
     // A file that is shorter than the stored content is being written now, or was cut.
     const stored = s && (await this.#store.writer.find(hash, s.size));
     if (!stored) return false;
@@ -214,23 +220,33 @@ export class AttachmentCapture {
 
   async #put(id: number): Promise<void> {
     const deadline = Date.now() + WRITING_MS;
-    for (let wait = 50; ; wait = Math.min(1000, wait * 2)) {
-      const before = await this.#statOf(id);
-      if (await this.#putWhole(id)) return;
-      const now = await this.#statOf(id);
+    const { signal } = this.#stopping;
+    let source = await this.#watch.open(id, signal);
+    for (let wait = 50; source; wait = Math.min(1000, wait * 2)) {
+      if (await this.#putWhole(id, source)) return;
+      const before = source.state;
+      source = await this.#watch.open(id, signal);
+      if (!source) return;
+      const now = source.state;
       const atRest = now.mtimeMs === before.mtimeMs && Date.now() - now.mtimeMs > WRITING_MS;
-      if (Date.now() > deadline || atRest) break;
-      await delay(wait, undefined, { signal: this.#stopping.signal });
+      if (!this.#watch.inPlace || Date.now() > deadline || atRest) {
+        // Kept as it is, so that nothing is lost, and reported: its content is not what its name promises.
+        this.#mismatched.add(id);
+        await this.#keep(id, source);
+        return;
+      }
+      await delay(wait, undefined, { signal });
     }
-    // Kept as it is, so that nothing is lost, and reported: its content is not what its name promises.
-    this.#mismatched.add(id);
-    await this.#keep(id);
   }
 
   /** Stores a file whose content is what its name promises; false when it is not. */
-  async #putWhole(id: number): Promise<boolean> {
+  async #putWhole(id: number, source: Source): Promise<boolean> {
+    const promised = promisedContent(this.#paths.pathOf(id));
+    // Storing tells the SHA-256 alone. A content that is whole once does not change any more.
+    const isOther = promised !== undefined && promised.algorithm !== 'sha256';
+    if (isOther && (await this.#hashOf(id, source, promised.algorithm)) !== promised.hash) return false;
     try {
-      await this.#keep(id, promisedHash(this.#paths.pathOf(id)));
+      await this.#keep(id, source, isOther ? undefined : promised?.hash);
       return true;
     } catch (e) {
       if (e instanceof SkepError && e.code === 'object-damaged') return false;
@@ -238,24 +254,38 @@ export class AttachmentCapture {
     }
   }
 
-  async #keep(id: number, expectSha256?: string): Promise<void> {
-    const s = await this.#statOf(id);
-    const o = await this.#store.writer.putFile(this.#watch.sourceOf(id), {
+  async #keep(id: number, source: Source, expectSha256?: string): Promise<void> {
+    const path = this.#paths.pathOf(id);
+    const options = {
       signal: this.#stopping.signal,
-      onBytes: (n) => {
+      onBytes: (n: number) => {
         this.#bytes += n;
       },
       ...(expectSha256 ? { expectSha256 } : {}),
-    });
-    this.#entries.set(id, fileEntry(this.#paths.pathOf(id), o, attributesOf(s)));
+    };
+    const o = await this.#putSource(path, source, options);
+    this.#entries.set(id, fileEntry(path, o, attributesOf(source.state)));
   }
 
-  async #statOf(id: number) {
+  async #hashOf(id: number, source: Source, algorithm: string): Promise<string> {
+    const { signal } = this.#stopping;
+    if (!('file' in source)) return hashChunks(await source.open(), algorithm);
     try {
-      return await stat(this.#watch.sourceOf(id));
+      return await hashFile(source.file, algorithm, signal);
     } catch (cause) {
+      signal.throwIfAborted();
       const path = this.#paths.pathOf(id);
-      throw new SkepError('file-missing', `${path} went away while it was read`, { context: { path }, cause });
+      throw new SkepError('file-unreadable', `cannot read ${path}`, { context: { path }, cause });
+    }
+  }
+
+  async #putSource(path: string, source: Source, options: PutFileOptions): Promise<StoredObject> {
+    const { writer } = this.#store;
+    if ('file' in source) return writer.putFile(source.file, options);
+    try {
+      return await writer.putStream(source.open, { ...options, path, size: source.state.size });
+    } finally {
+      source.close();
     }
   }
 }

@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import { SkepError } from '../errors.ts';
 import type { Progress } from '../protocol/methods.ts';
 import { contentHash, encodingOf, type FileEntry, isHalfWritten, type Repository } from '../repository/index.ts';
-import { sha256File } from './hash-file.ts';
+import { sha256File } from '../drivers/files/hash-file.ts';
 import { giveTo, makeFolder, type Owner, ownerToGive } from './owner.ts';
 
 const PARALLEL = 4;

@@ -19,7 +19,7 @@ export const attachments: Check = {
       judgeSample(
         node,
         location,
-        await agent.call('files.sample', { location, count: SAMPLE }, { signal: ctx.signal }),
+        await agent.call('files.sample', { ...ctx.connections.attachments, count: SAMPLE }, { signal: ctx.signal }),
         accept_damaged,
       ),
     ]);
@@ -43,6 +43,6 @@ export function judgeSample(
   const names = damaged.slice(0, NAMED).join(', ');
   const more = damaged.length > NAMED ? `, and ${damaged.length - NAMED} more` : '';
   const seen = `${damaged.length} of ${looked} attachments read in ${location} are damaged: ${names}${more}`;
-  const cure = `on ${node}: copy the content whose sha256sum is the name to ${join(location, damaged[0] ?? '')}; lost for good: name it under \`files.accept_damaged\` in skep.yaml`;
+  const cure = `on ${node}: copy the content whose hash (mostly its sha256sum) is the name to ${join(location, damaged[0] ?? '')}; lost for good: name it under \`files.accept_damaged\` in skep.yaml`;
   return fail(seen, cure, { node });
 }

@@ -1,3 +1,4 @@
+import { isFull } from '../cut/is-full.ts';
 import type { TopologyNode } from '../discovery/topology.ts';
 import type { CommitlogLook, NodeFacts } from '../protocol/methods.ts';
 import { type Check, type CheckResult, fail, pass } from './check.ts';
@@ -39,6 +40,13 @@ export function judgeCommitlog(
   }
   if (look.unreadable !== undefined) {
     return fail(`${agent.user} may not read the segments in ${node.commitlogDir} (${look.unreadable})`, cure, at);
+  }
+  if (isFull(look.refused)) {
+    const free = `free space at ${look.pinFolder} on ${node.name}`;
+    return fail(`no space to link segments into ${look.pinFolder} (${look.refused})`, free, {
+      ...at,
+      code: 'no-space',
+    });
   }
   if (look.refused !== undefined) {
     const why =

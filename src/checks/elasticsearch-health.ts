@@ -31,7 +31,10 @@ export const elasticsearchHealth: Check = {
   },
 };
 
-/** Yellow has every primary, so a snapshot is whole; red of an index of ours lacks data. */
+/**
+ * Yellow has every primary, so a snapshot is whole, and a single node has no place for more; red of an index of ours lacks
+ * data.
+ */
 export function judgeHealth(
   health: Health,
   o: { index: string; own: readonly string[]; closed: readonly string[]; nodes: number },
@@ -50,15 +53,17 @@ export function judgeHealth(
     const cure = `open it, or keep it out of \`elasticsearch.index\` and \`elasticsearch.audits\`: \`POST ${name}/_open\``;
     results.push(fail(`${name} is closed: no snapshot would hold it`, cure));
   }
+  const alone = health.status === 'yellow' && o.nodes === 1 && health.number_of_nodes === 1;
   const notGreen = Object.entries(health.indices ?? {}).filter(([, i]) => i.status !== 'green');
   const which = notGreen.map(([name, i]) => `${name} ${i.status}`).join(', ');
   const shards = health.unassigned_shards === 0 ? '' : `, ${count(health.unassigned_shards, 'unassigned shard')}`;
   const seen = `${health.status}${shards}${which ? `: ${which}` : ''}`;
   const cure = 'find out why with `GET _cluster/allocation/explain`';
   if (notGreen.some(([name, i]) => i.status === 'red' && o.own.includes(name))) results.push(fail(seen, cure));
-  else if (health.status !== 'green') results.push(warn(seen, cure));
+  else if (health.status !== 'green' && !alone) results.push(warn(seen, cure));
   if (results.length > 0) return results;
+  const status = alone ? 'yellow, since one node has no place for replicas' : 'green';
   return [
-    pass(`green, ${count(health.number_of_nodes, 'node')}, ${count(o.own.length, 'index', 'indices')} of TheHive`),
+    pass(`${status}, ${count(health.number_of_nodes, 'node')}, ${count(o.own.length, 'index', 'indices')} of TheHive`),
   ];
 }

@@ -4,7 +4,7 @@ import { anyCql, type Connections } from '../run/connections.ts';
 import { agreement } from '../run/restore-schema.ts';
 import { planRepairFix } from './fix-repair.ts';
 import type { FixPlan } from './plan-fix.ts';
-import { sizesOf, wantedReplicas } from './replication.ts';
+import { isOneOnOne, sizesOf, wantedReplicas } from './replication.ts';
 
 /**
  * NetworkTopologyStrategy with enough replicas in every datacenter, then a full repair, since the new replicas are empty
@@ -17,6 +17,7 @@ export function planReplicationFix(topology: Topology, configured: number | unde
       hint: 'Mend `cassandra.keyspace` in skep.yaml.',
     });
   }
+  if (isOneOnOne(has, topology.nodes.length)) return { repair: [], steps: [] };
   const isNetwork = has.class.endsWith('NetworkTopologyStrategy');
   const target: Record<string, string> = {};
   for (const [dc, size] of sizesOf(topology.nodes.map((n) => n.datacenter))) {

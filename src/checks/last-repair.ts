@@ -12,7 +12,7 @@ export const lastRepair: Check = {
     const { keyspace, replication } = ctx.topology;
     const cql = [...ctx.connections.cql.values()][0];
     if (!cql) return [];
-    if (Object.entries(replication).every(([key, v]) => key === 'class' || v === '1')) {
+    if (replicasOf(replication) === 1) {
       return [pass('one replica only: there is nothing to repair')];
     }
     const rows = await cql.query(
@@ -27,6 +27,12 @@ export const lastRepair: Check = {
     return [judgeRepairs(tables, since, ctx.now)];
   },
 };
+
+/** Over all datacenters. */
+export function replicasOf(replication: Record<string, string>): number {
+  const { class: _, ...factors } = replication;
+  return Object.values(factors).reduce((n, factor) => n + Number(factor), 0);
+}
 
 /** A deletion that one replica missed comes back when its tombstone is purged before a repair has spread it. */
 export function judgeRepairs(

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { clearSnapshotArgs } from '../drivers/cassandra/nodetool.ts';
 import { PIN_FOLDER } from '../drivers/files/walk.ts';
 import { quoteAll } from '../remote/quote.ts';
+import { isS3Location } from '../s3/location.ts';
 import { type Check, type CheckResult, pass, warn } from './check.ts';
 import { onCassandra, onNodes } from './each-node.ts';
 import { age } from './format.ts';
@@ -31,7 +32,9 @@ export const leftovers: Check = {
       left.push({ node: node.name, tags, pins: runs });
       return [];
     });
-    const more = await onNodes(ctx, { nodes: [files.node], store: 'files' }, async (agent, node) => {
+    // Nothing is pinned in a bucket.
+    const pinning = isS3Location(files.location) ? [] : [files.node];
+    const more = await onNodes(ctx, { nodes: pinning, store: 'files' }, async (agent, node) => {
       const { runs } = await agent.call('look.pins', { folders: [join(files.location, PIN_FOLDER)] });
       left.push({ node, tags: [], pins: runs });
       return [];

@@ -39,6 +39,11 @@ export function wantedReplicas(size: number, configured: number | undefined): nu
   return Math.min(size, configured ?? 3);
 }
 
+/** JanusGraph's default. On a single node it says the same as a strategy that knows datacenters. */
+export function isOneOnOne(has: Topology['replication'], nodes: number): boolean {
+  return nodes === 1 && has.class?.split('.').at(-1) === 'SimpleStrategy' && has.replication_factor === '1';
+}
+
 export function judgeReplication(
   { replication: has, keyspace }: Pick<Topology, 'replication' | 'keyspace'>,
   sizes: ReadonlyMap<string, number>,
@@ -47,6 +52,8 @@ export function judgeReplication(
   const strategy = has.class?.split('.').at(-1);
   if (strategy === undefined)
     return [fail(`there is no keyspace ${keyspace}`, 'mend `cassandra.keyspace` in skep.yaml')];
+  const nodes = [...sizes.values()].reduce((n, size) => n + size, 0);
+  if (isOneOnOne(has, nodes)) return [pass(`${keyspace} has 1 replica on the only node`)];
   if (strategy !== 'NetworkTopologyStrategy') {
     const seen = `${keyspace} has ${strategy} with factor ${has.replication_factor ?? '?'}, which knows no datacenters or racks`;
     return [fail(seen, CURE)];

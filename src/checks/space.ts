@@ -40,7 +40,7 @@ export const space: Check = {
     const { files, elasticsearch } = ctx.connections.cluster;
     failures.push(
       ...(await onNodes(ctx, { nodes: [files.node], store: 'files' }, async (agent) => {
-        const o = { location: files.location, sample: SAMPLE };
+        const o = { ...ctx.connections.attachments, sample: SAMPLE };
         sizes.files = (await agent.call('look.attachments', o, { signal: ctx.signal })).bytes;
         return [];
       })),

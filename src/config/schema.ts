@@ -49,7 +49,7 @@ const ssh = z.strictObject({
   connect_timeout: duration.prefault('10s'),
 });
 
-/** How an object storage is reached; each node must reach it itself. */
+/** How an object storage is reached; a node that works with it must reach it itself. */
 const s3 = z.strictObject({
   /** Of a storage other than Amazon's. */
   endpoint: url('http').optional(),
@@ -172,6 +172,7 @@ const cluster = z.strictObject({
     ca_file: z.string().optional(),
     /** What Cassandra asks of clients with `require_client_auth`: a certificate and its key, as PEM. */
     client: z.strictObject({ certificate_file: z.string(), key_file: z.string() }).optional(),
+    /** With `--ssl` where JMX is over TLS. */
     nodetool: argv.default(['nodetool']),
     jmx: z
       .strictObject({
@@ -205,19 +206,22 @@ const cluster = z.strictObject({
     }),
     service: service('elasticsearch'),
   }),
-  files: z.strictObject({
-    /** The folder that holds `attachment/`. */
-    location: z.string().startsWith('/'),
-    /** The node whose agent reads and writes it. */
-    node: z.string(),
-    /** How often pass 1 looks for new attachments while the cut is taken. */
-    poll: duration.refine((ms) => ms > 0, 'longer than nothing').prefault('200ms'),
-    /**
-     * Attachments (`attachment/<sha256>`) that are damaged on the live cluster and lost for good. Any other damaged one makes
-     * a backup fail: it could not keep its promise.
-     */
-    accept_damaged: z.array(z.string().min(1)).default([]),
-  }),
+  files: z
+    .strictObject({
+      /** What holds `attachment/`: a folder, or `s3://BUCKET` with an optional `/PREFIX` where TheHive keeps attachments on S3. */
+      location: place,
+      s3: s3.optional(),
+      /** The node whose agent reads and writes it. */
+      node: z.string(),
+      /** How often pass 1 looks for new attachments while the cut is taken. */
+      poll: duration.refine((ms) => ms > 0, 'longer than nothing').prefault('200ms'),
+      /**
+       * Attachments (`attachment/<sha256>`) that are damaged on the live cluster and lost for good. Any other damaged one makes
+       * a backup fail: it could not keep its promise.
+       */
+      accept_damaged: z.array(z.string().min(1)).default([]),
+    })
+    .refine((f) => f.s3 === undefined || f.location.startsWith('s3://'), 's3 goes with a location of s3://…'),
   thehive: z.strictObject({ service: service('thehive') }).prefault({}),
   /**
    * Keeps the configurations of the servers of every node too (`/etc/cassandra`, `/etc/elasticsearch`, `/etc/thehive`, what

@@ -3,6 +3,7 @@ import { link, mkdir, readdir, rm, rmdir, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path';
 import { SkepError, toSkepError } from '../errors.ts';
 import { HEARTBEAT_MS, removeDeadPins } from './dead-pins.ts';
+import { isFull } from './is-full.ts';
 import { ownFolder } from './own-folder.ts';
 import { firstToPin, segmentsOf } from './segment-name.ts';
 
@@ -130,8 +131,7 @@ export class Pins {
     } catch (e) {
       const code = (e as NodeJS.ErrnoException).code;
       if (code === 'ENOENT') this.#missed.push(name);
-      else if (code === 'ENOSPC')
-        throw new SkepError('no-space', `no space to pin ${name} in ${this.folder}`, { cause: e });
+      else if (isFull(code)) throw new SkepError('no-space', `no space to pin ${name} in ${this.folder}`, { cause: e });
       else {
         throw new SkepError('command-failed', `cannot pin ${name}: ${(e as Error).message}`, {
           hint: "Run the agent as Cassandra's own user: with `protected_hardlinks` only the owner may link.",
@@ -155,7 +155,10 @@ async function makeFolder(commitlogDir: string, run: string): Promise<string> {
     return join(root, run);
   } catch (e) {
     const code = (e as NodeJS.ErrnoException).code;
-    throw new SkepError(code === 'ENOSPC' ? 'no-space' : 'command-failed', `cannot pin ${commitlogDir}: ${code}`, {
+    if (isFull(code)) {
+      throw new SkepError('no-space', `no space for the folder of pins of ${commitlogDir}`, { cause: e });
+    }
+    throw new SkepError('command-failed', `cannot pin ${commitlogDir}: ${code}`, {
       hint: "Run the agent as Cassandra's own user; `skep check` tells more.",
       cause: e,
     });

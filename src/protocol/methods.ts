@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { repositoryAccess } from '../repository/access.ts';
 import type { FolderMarks } from '../repository/folder-marks.ts';
+import { s3Access } from '../s3/access.ts';
 
 /**
  * What an agent can be asked: one schema for the parameters of each method, one type for each result. The controller's
@@ -10,6 +11,10 @@ import type { FolderMarks } from '../repository/folder-marks.ts';
 
 const run = z.string().regex(/^[A-Za-z0-9-]{4,80}$/);
 const path = z.string().startsWith('/');
+
+/** Where TheHive keeps attachments: `location` is a path, or `s3://bucket/prefix` and `s3` how that is reached. */
+const attachments = { location: z.string().regex(/^(\/|s3:\/\/)/), s3: s3Access.optional() };
+
 const object = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** Where captured files go. `writer` is unique among the writers of a run. */
@@ -54,7 +59,9 @@ export const params = {
   'look.link': z.object({ from: path, into: path }),
   /** Opens the repository and tries what a backup relies on, in a place of its own that is removed again. */
   'look.repository': z.object({ repository: repositoryAccess }),
-  'look.attachments': z.object({ location: path, sample: z.number().int().positive() }),
+  'look.attachments': z.object({ ...attachments, sample: z.number().int().positive() }),
+  /** What may be done in a bucket with attachments; with `change` also what only a restore does, by a key of skep's own. */
+  'look.bucket': z.object({ ...attachments, change: z.boolean() }),
   /** `commitlog_archiving.properties` in the first of these folders that has one. */
   'look.archiving': z.object({ folders: z.array(path) }),
   /** Runs that have left, or are using, a folder of pins. */
@@ -99,14 +106,14 @@ export const params = {
   /** `previous`: the listing of the same store in an older backup, a hint of what need not be read again. */
   'files.start': z.object({
     target,
-    location: path,
+    ...attachments,
     pollMs: z.number().int().positive(),
     previous: listing.optional(),
   }),
   'files.finish': z.object({ target }),
   'files.stop': z.object({ run }),
-  'files.sample': z.object({ location: path, count: z.number().int().positive() }),
-  'files.judge': z.object({ location: path, paths: z.array(z.string()) }),
+  'files.sample': z.object({ ...attachments, count: z.number().int().positive() }),
+  'files.judge': z.object({ ...attachments, paths: z.array(z.string()) }),
 
   /** Where what is in each folder can be set aside by renaming: below `base`, or where this node has room for it. */
   'restore.places': z.object({ folders: z.array(path), base: path.optional() }),
@@ -121,6 +128,11 @@ export const params = {
     /** A folder on the same filesystem with the previous state: files with the same content are linked from it. */
     reuse: path.optional(),
   }),
+  /**
+   * Makes a bucket hold what a listing holds and nothing else. What is there and is not the backup's is moved below `aside`
+   * first. May be repeated.
+   */
+  'restore.objects': z.object({ repository: repositoryAccess, listing, to: z.object(attachments), aside: z.string() }),
   'restore.sstables': z.object({
     repository: repositoryAccess,
     listing,
@@ -241,6 +253,8 @@ export interface Results {
   'look.repository': { id: string };
   /** `bytes` is estimated from the sample. */
   'look.attachments': { files: number; bytes: number; sampled: number };
+  /** `refused`: why it may only be read. */
+  'look.bucket': { versioned: boolean; refused?: string };
   'look.archiving': { file?: string; properties: Record<string, string> };
   'look.imports': { lines: string[] };
   'look.pins': { runs: { folder: string; run: string; idleMs: number }[] };
@@ -256,8 +270,16 @@ export interface Results {
   'capture.tree': Captured;
   'capture.config': Captured;
   'files.start': { files: number };
-  /** `marks`: see `PublishOptions.marks`. */
-  'files.finish': Captured & { pinned: number; mismatched: string[]; marks: FolderMarks };
+  /**
+   * `lost`: gone before they could be read, and how long before the answer that was noticed. `marks`: see
+   * `PublishOptions.marks`.
+   */
+  'files.finish': Captured & {
+    pinned: number;
+    mismatched: string[];
+    lost: { path: string; agoMs: number }[];
+    marks: FolderMarks;
+  };
   'files.stop': null;
   'files.sample': { looked: number; mismatched: string[] };
   /** `changing`: written to a moment ago; `damaged`: at rest, and not what its name promises. */
@@ -265,6 +287,7 @@ export interface Results {
   'restore.places': { undo: string[] };
   'restore.aside': { moved: number };
   'restore.tree': { files: number; bytes: number; reused: number };
+  'restore.objects': { files: number; bytes: number; reused: number; moved: number };
   'restore.sstables': { files: number; bytes: number; reused: number };
   'restore.segments': { evidence: SegmentEvidence; written: string[] };
   'restore.remove': null;

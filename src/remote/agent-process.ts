@@ -62,7 +62,15 @@ export interface Start {
  */
 export async function startAgent({ node, transport, command, user, signal, relay }: Start): Promise<AgentProcess> {
   const [file, ...args] = transport.argv(command);
-  const child = execa(file, args, { stdin: 'pipe', stdout: 'pipe', stderr: 'pipe', buffer: false, reject: false });
+  const child = execa(file, args, {
+    stdin: 'pipe',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    buffer: false,
+    reject: false,
+    // A terminal's Ctrl-C is for skep alone: its agents are needed to clean up.
+    detached: true,
+  });
   let stderr = '';
   child.stderr.on('data', (b: Buffer) => (stderr = (stderr + b.toString('utf8')).slice(-8192)));
   const relayed = relay && new Relayed(() => relay(node.name));

@@ -1,5 +1,5 @@
 import { SkepError } from '../errors.ts';
-import { throwIfCancelled } from './content/cancel.ts';
+import { throwIfCancelled } from '../cancel.ts';
 import type { Backend } from './backend/backend.ts';
 import { noteDamage } from './damage/notes.ts';
 import { areIn, type FolderMarks, takeMarks, unchanged } from './folder-marks.ts';

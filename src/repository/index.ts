@@ -9,7 +9,7 @@ import { probeBackend } from './backend/probe.ts';
 import { RelayBackend } from './backend/relay/relay-backend.ts';
 import { RelayServer } from './backend/relay/relay-server.ts';
 import { relay } from './backend/relay/relay.ts';
-import { isS3Location } from './backend/s3/s3-location.ts';
+import { isS3Location } from '../s3/location.ts';
 import { initOnBackend, openOnBackend } from './repository.ts';
 import type { GivenKeys } from './sealing/open-keyring.ts';
 import type { Repository } from './types.ts';
@@ -29,7 +29,7 @@ export type {
   StoredObject,
   WriterTotals,
 } from './types.ts';
-export { type RepositoryAccess, repositoryAccess, type S3Access } from './access.ts';
+export { type RepositoryAccess, repositoryAccess } from './access.ts';
 export type { CopiedBackup, CopyReport } from './copy/job.ts';
 export type { FileEntry, LinkEntry, ListingEntry } from './format/listing-entry.ts';
 export type { Manifest, ManifestDetails, ManifestDraft, ManifestPart } from './format/manifest.ts';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { SkepError } from '../errors.ts';
-import { throwIfCancelled } from './content/cancel.ts';
+import { throwIfCancelled } from '../cancel.ts';
 import { objectKey } from './format/names.ts';
 import { listBackupIds, readManifest } from './manifests.ts';
 import { neededKeys } from './needed-keys.ts';

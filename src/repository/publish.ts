@@ -2,7 +2,7 @@ import { SkepError } from '../errors.ts';
 import type { Backend } from './backend/backend.ts';
 import { checkKept } from './check-kept.ts';
 import { checkNeeded } from './check-needed.ts';
-import { throwIfCancelled } from './content/cancel.ts';
+import { throwIfCancelled } from '../cancel.ts';
 import { BatchObjectWriter } from './content/object-writer.ts';
 import { decodeManifest, encodeManifest } from './format/manifest-codec.ts';
 import { MANIFEST_FORMAT, type Manifest, type ManifestDraft } from './format/manifest.ts';

@@ -222,7 +222,7 @@ class BackendRepository implements Repository {
   acquireLease(
     kind: Lease['kind'],
     owner: Lease['owner'],
-    options: { backups?: readonly string[] } = {},
+    options: { backups?: readonly string[]; staging?: boolean } = {},
   ): Promise<Lease> {
     return acquireLease(this.#backend, kind, owner, options);
   }

@@ -53,6 +53,12 @@ export interface PutFileOptions {
   onBytes?: (bytes: number) => void;
 }
 
+export interface PutStreamOptions extends Omit<PutFileOptions, 'reread'> {
+  path: string;
+  /** What it seems to have, in bytes; unknown when absent. */
+  size?: number;
+}
+
 export interface ObjectWriterOptions {
   /** The run's id (`newBackupId`); the staging folder is `incoming/<run>/<writer>`. */
   run: string;
@@ -83,6 +89,11 @@ export interface ObjectWriter {
    */
   putFile(path: string, options?: PutFileOptions): Promise<StoredObject>;
   putBytes(bytes: Uint8Array): Promise<StoredObject>;
+  /**
+   * Stores what can be read from a stream, sealed and staged as it comes: nothing of it is kept in plain. It may be opened twice.
+   * `path` is for messages. Errors as of `putFile`, and those of the stream.
+   */
+  putStream(open: () => Promise<AsyncIterable<Uint8Array>>, options: PutStreamOptions): Promise<StoredObject>;
   /** Stores a piece of a tree, given its plain bytes. */
   putPiece(kind: TreeKind, plain: Uint8Array): { name: string; stored: Promise<StoredPiece> };
   /**
@@ -254,8 +265,13 @@ export interface Repository {
   /**
    * Takes a lease; `locked` names who is in the way. `backups`: ids that the owner may publish (write: its own run when
    * absent) or needs (read, restore): those are never forgotten or pruned under it, nor published once it is taken away.
+   * `staging`: its owner uses the staging repository of Elasticsearch; one at a time may.
    */
-  acquireLease(kind: Lease['kind'], owner: Lease['owner'], options?: { backups?: readonly string[] }): Promise<Lease>;
+  acquireLease(
+    kind: Lease['kind'],
+    owner: Lease['owner'],
+    options?: { backups?: readonly string[]; staging?: boolean },
+  ): Promise<Lease>;
   leases(): Promise<ShownLease[]>;
   /** Removes what killed runs have left: leases that are stale, staged contents, interrupted writes. */
   clearDeadRuns(lease: Lease): Promise<ClearedRuns>;

@@ -1,11 +1,16 @@
 import { readCa } from '../config/pem-file.ts';
 import type { ClusterConfig } from '../config/schema.ts';
 import { readSecret, readSecretLines } from '../config/secrets.ts';
+import type { AttachmentPlace } from '../drivers/files/attachment-store.ts';
 import { SkepError } from '../errors.ts';
-import type { RepositoryAccess, S3Access } from '../repository/index.ts';
+import type { RepositoryAccess } from '../repository/index.ts';
+import type { S3Access } from '../s3/access.ts';
+import { isS3Location } from '../s3/location.ts';
 
 type RepositoryConfig = ClusterConfig['repository'];
 type S3Config = NonNullable<RepositoryConfig['s3']>;
+/** What of skep.yaml says how an object storage is reached. */
+type S3Key = 'repository' | 'files';
 
 /** What opens the contents of a sealed repository. */
 export interface ReadKeys {
@@ -41,9 +46,24 @@ export async function placeOf(
   cluster: Pick<ClusterConfig, 'repository'>,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<RepositoryAccess> {
-  const { location, s3 } = cluster.repository;
-  if (!location.startsWith('s3://')) return { location };
-  return { location, s3: await accessToS3(s3 ?? { region: env.AWS_REGION ?? 'us-east-1' }, env) };
+  return s3PlaceOf(cluster.repository, 'repository', env);
+}
+
+/** Where TheHive keeps attachments, and how that is reached. Errors: `secret-unreadable`, `config-invalid`. */
+export async function attachmentsOf(
+  cluster: Pick<ClusterConfig, 'files'>,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<AttachmentPlace> {
+  return s3PlaceOf(cluster.files, 'files', env);
+}
+
+async function s3PlaceOf(
+  { location, s3 }: { location: string; s3?: S3Config | undefined },
+  key: S3Key,
+  env: NodeJS.ProcessEnv,
+): Promise<{ location: string; s3?: S3Access }> {
+  if (!isS3Location(location)) return { location };
+  return { location, s3: await accessToS3(s3 ?? { region: env.AWS_REGION ?? 'us-east-1' }, key, env) };
 }
 
 async function writeKeys(sealing: RepositoryConfig['sealing']): Promise<Partial<RepositoryAccess>> {
@@ -57,25 +77,26 @@ async function writeKeys(sealing: RepositoryConfig['sealing']): Promise<Partial<
   return { namingKey, recipients: sealing.recipients };
 }
 
-async function accessToS3(s3: S3Config, env: NodeJS.ProcessEnv): Promise<S3Access> {
-  const credentials = s3.credentials === undefined ? fromEnvironment(env) : await readCredentials(s3.credentials);
+async function accessToS3(s3: S3Config, key: S3Key, env: NodeJS.ProcessEnv): Promise<S3Access> {
+  const credentials = s3.credentials === undefined ? fromEnvironment(env) : await readCredentials(s3.credentials, key);
   return {
     region: s3.region,
     pathStyle: s3.path_style ?? s3.endpoint !== undefined,
     ...(s3.endpoint === undefined ? {} : { endpoint: s3.endpoint }),
-    ...(s3.ca_file === undefined ? {} : { ca: await readCa(s3.ca_file, 'repository.s3.ca_file') }),
+    ...(s3.ca_file === undefined ? {} : { ca: await readCa(s3.ca_file, `${key}.s3.ca_file`) }),
     ...(credentials === undefined ? {} : { credentials }),
   };
 }
 
-async function readCredentials(from: NonNullable<S3Config['credentials']>): Promise<S3Access['credentials']> {
+async function readCredentials(
+  from: NonNullable<S3Config['credentials']>,
+  key: S3Key,
+): Promise<S3Access['credentials']> {
   const { session_token: token } = from;
   return {
-    accessKeyId: await readSecret(from.access_key, 'repository.s3.credentials.access_key'),
-    secretAccessKey: await readSecret(from.secret_key, 'repository.s3.credentials.secret_key'),
-    ...(token === undefined
-      ? {}
-      : { sessionToken: await readSecret(token, 'repository.s3.credentials.session_token') }),
+    accessKeyId: await readSecret(from.access_key, `${key}.s3.credentials.access_key`),
+    secretAccessKey: await readSecret(from.secret_key, `${key}.s3.credentials.secret_key`),
+    ...(token === undefined ? {} : { sessionToken: await readSecret(token, `${key}.s3.credentials.session_token`) }),
   };
 }
 

@@ -24,6 +24,7 @@ import { checkCold, holdTheHive, notStarted } from './cold.ts';
 import { configPaths } from './config-paths.ts';
 import { agentOf, connect, type Connections, disconnect, measureClocks } from './connections.ts';
 import { refuseDamaged } from './damaged-attachments.ts';
+import { refuseLost } from './lost-attachments.ts';
 import { lookFromNodes, tellDataPaths } from './data-path.ts';
 import type { Details } from './details.ts';
 import { stateFolder, unfinishedRestore } from './journal.ts';
@@ -101,7 +102,8 @@ export async function backup(given: ClusterConfig, opts: BackupOptions): Promise
       emit({ type: 'plan', steps: plan(c, topology, cold) });
       return undefined;
     }
-    const lease = await repository.acquireLease('write', { run, host: hostname(), pid: process.pid });
+    const owner = { run, host: hostname(), pid: process.pid };
+    const lease = await repository.acquireLease('write', owner, { staging: true });
     cleanup.add('lease', () => lease.release());
     cleanup.add('staged objects', () => repository.discardRun(run));
     await sweepRepository(repository, lease, emit);
@@ -175,7 +177,7 @@ async function capture(w: BackupWork, cold: boolean): Promise<CapturedAll> {
   await stage(emit, 'files', 'attachments, first pass', () =>
     filesAgent.call(
       'files.start',
-      { target: filesTarget, location: files.location, pollMs: files.poll, ...(previous ? { previous } : {}) },
+      { target: filesTarget, ...c.attachments, pollMs: files.poll, ...(previous ? { previous } : {}) },
       {
         signal,
         onProgress: (p) => emit({ type: 'progress', node: files.node, store: 'files', stage: 'pass 1', ...p }),
@@ -190,6 +192,7 @@ async function capture(w: BackupWork, cold: boolean): Promise<CapturedAll> {
   });
   const { cut, schema, search, cassandra, attempts, filesDone } = taken;
   const notStartedFor = await held?.start();
+  refuseLost(filesDone.lost, { T: cut.T, lingerMs: c.cluster.cut.linger, location: files.location });
   await refuseDamaged(c, filesDone.mismatched, { signal, emit });
   const searchDone = await stage(emit, 'elasticsearch', 'storing the elasticsearch snapshot', async () => {
     await keepOnly(c, search.name);

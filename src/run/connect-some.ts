@@ -7,7 +7,7 @@ import { openSearch } from '../drivers/elasticsearch/client.ts';
 import { type SkepError, toSkepError } from '../errors.ts';
 import { type Agent, openAgent } from '../remote/agent-client.ts';
 import { closeAgents, type Connections, disconnect } from './connections.ts';
-import { accessTo } from './access-to.ts';
+import { accessTo, attachmentsOf } from './access-to.ts';
 import { Relay } from './relay.ts';
 
 /** The exit code of wrong credentials. */
@@ -24,6 +24,7 @@ export async function connectSome(
   signal: AbortSignal,
 ): Promise<{ connections: Connections; findings: CheckFinding[] }> {
   const access = await accessTo(cluster);
+  const attachments = await attachmentsOf(cluster);
   const relay = new Relay(access);
   const findings: CheckFinding[] = [];
   const errors: SkepError[] = [];
@@ -55,6 +56,7 @@ export async function connectSome(
     cql: inOrder(cluster, cql),
     search: await openSearch(cluster),
     access,
+    attachments,
     relay,
   };
   try {

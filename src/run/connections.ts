@@ -4,12 +4,13 @@ import { type ClockOffset, nowUs, offsetOf } from '../cut/clock.ts';
 import { closeCqlSessions, type CqlSessions, openCqlSessions } from '../discovery/discover.ts';
 import type { Cql } from '../drivers/cassandra/cql.ts';
 import { openSearch, type Search } from '../drivers/elasticsearch/client.ts';
+import type { AttachmentPlace } from '../drivers/files/attachment-store.ts';
 import { SkepError } from '../errors.ts';
 import { type Agent, openAgent, type OpenOptions } from '../remote/agent-client.ts';
 import type { AgentProcess } from '../remote/agent-process.ts';
 import type { Store } from '../remote/become.ts';
 import type { RepositoryAccess } from '../repository/index.ts';
-import { accessTo } from './access-to.ts';
+import { accessTo, attachmentsOf } from './access-to.ts';
 import type { Reach } from './data-path.ts';
 import { Relay } from './relay.ts';
 
@@ -24,6 +25,8 @@ export interface Connections {
   search: Search;
   /** To write into the repository, or to read it. Agents are given what `accessFor` makes of it. */
   access: RepositoryAccess;
+  /** Where TheHive keeps attachments. */
+  attachments: AttachmentPlace;
   /** For the nodes that do not reach it. */
   relay: Relay;
   /** What `lookFromNodes` found. */
@@ -40,12 +43,13 @@ export async function connect(
   o: { cql?: boolean; access?: RepositoryAccess; nice?: number } = {},
 ): Promise<Connections> {
   const access = o.access ?? (await accessTo(cluster));
+  const attachments = await attachmentsOf(cluster);
   const relay = new Relay(access);
   const agents = await openAgents(cluster, { signal, nice: o.nice, relay: relay.serve });
   let cql: CqlSessions | undefined;
   try {
     cql = o.cql === false ? new Map() : await openCqlSessions(cluster);
-    return { cluster, agents, cql, search: await openSearch(cluster), access, relay };
+    return { cluster, agents, cql, search: await openSearch(cluster), access, attachments, relay };
   } catch (e) {
     if (cql) await closeCqlSessions(cql);
     await closeAgents(agents);

@@ -22,7 +22,11 @@ export async function refuseDamaged(
   if (mismatched.length === 0) return;
   const { node, location, accept_damaged } = c.cluster.files;
   const agent = agentOf(c.agents, node, 'files');
-  const { states } = await agent.call('files.judge', { location, paths: [...mismatched] }, { signal: o.signal });
+  const { states } = await agent.call(
+    'files.judge',
+    { ...c.attachments, paths: [...mismatched] },
+    { signal: o.signal },
+  );
   const { damaged, warnings } = judgeDamage(states, accept_damaged);
   for (const w of warnings) o.emit({ type: 'warning', text: w.text, context: { path: w.path } });
   if (damaged.length === 0) return;
@@ -32,7 +36,7 @@ export async function refuseDamaged(
     'attachments-damaged',
     `${damaged.length} of the attachments on ${node} ${damaged.length === 1 ? 'is' : 'are'} damaged: ${names}${more}`,
     {
-      hint: `Bring each back into ${location} (its name is the \`sha256sum\` of its content); where it is lost for good, name it under \`files.accept_damaged\` in skep.yaml.`,
+      hint: `Bring each back into ${location} (its name is the \`sha256sum\` of its content, or the hash with which \`attachment.hash\` of TheHive begins); where it is lost for good, name it under \`files.accept_damaged\` in skep.yaml.`,
       context: { node, location, damaged },
     },
   );

@@ -13,6 +13,7 @@ import type { Topology } from '../discovery/topology.ts';
 import { graphOptions } from '../drivers/janusgraph/client.ts';
 import { theHiveAccess } from '../drivers/thehive/client.ts';
 import { SkepError } from '../errors.ts';
+import { isS3Location } from '../s3/location.ts';
 import { agentOf } from './connections.ts';
 import { findPlaces, type Places } from './restore-places.ts';
 import { checkRoom } from './restore-room.ts';
@@ -92,7 +93,9 @@ async function mayWrite(w: RestoreWork, live: Topology): Promise<CheckResult[]> 
       paths: [...n.dataDirs, n.commitlogDir],
       own: true,
     })),
-    { node: files.node, store: 'files' as const, paths: [files.location], own: true },
+    ...(isS3Location(files.location)
+      ? []
+      : [{ node: files.node, store: 'files' as const, paths: [files.location], own: true }]),
     {
       node: elasticsearch.staging.node,
       store: 'elasticsearch' as const,
@@ -100,7 +103,7 @@ async function mayWrite(w: RestoreWork, live: Topology): Promise<CheckResult[]> 
       own: false,
     },
   ];
-  const results: CheckResult[] = [];
+  const results = await mayWriteObjects(w);
   for (const { node, store, paths, own } of folders) {
     const facts = await agentOf(w.c.agents, node, store).call('node.facts', { paths }, { signal: w.signal });
     for (const s of facts.space) {
@@ -113,6 +116,17 @@ async function mayWrite(w: RestoreWork, live: Topology): Promise<CheckResult[]> 
     }
   }
   return results;
+}
+
+/** The same of a bucket with the attachments. */
+async function mayWriteObjects({ c, signal }: RestoreWork): Promise<CheckResult[]> {
+  const { node, location } = c.cluster.files;
+  if (!isS3Location(location)) return [];
+  const o = { ...c.attachments, change: true };
+  const { refused } = await agentOf(c.agents, node, 'files').call('look.bucket', o, { signal });
+  if (refused === undefined) return [];
+  const cure = `let the key of \`files.s3.credentials\` write, copy and delete in ${location}`;
+  return [{ verdict: 'fail', seen: refused, cure, node }];
 }
 
 /** What makes the index follow the graph is needed last, when TheHive has long been stopped: its secrets are read now. */

@@ -2,6 +2,7 @@ import type { Topology } from '../discovery/topology.ts';
 import { SkepError } from '../errors.ts';
 import type { Space } from '../protocol/methods.ts';
 import type { Store } from '../remote/become.ts';
+import { isS3Location } from '../s3/location.ts';
 import { agentOf } from './connections.ts';
 import type { RestoreWork } from './restore-work.ts';
 
@@ -36,7 +37,10 @@ export async function checkRoom(w: RestoreWork, live: Topology): Promise<void> {
         bytes: Math.ceil(sizeOf('cassandra', n.name) / n.dataDirs.length),
       })),
     ),
-    { node: files.node, store: 'files', path: files.location, bytes: sizeOf('files') },
+    // A bucket does not tell its room.
+    ...(isS3Location(files.location)
+      ? []
+      : [{ node: files.node, store: 'files' as const, path: files.location, bytes: sizeOf('files') }]),
     {
       node: elasticsearch.staging.node,
       store: 'elasticsearch',

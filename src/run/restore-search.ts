@@ -93,7 +93,7 @@ async function swapIn(
   const beside = `${BESIDE}${index.name}`;
   await remove(search, beside);
   await restoreIndex(search, repository, snapshot, index.name, beside);
-  await green(search, beside, signal);
+  await whole(search, beside, signal);
   const count = await countDocs(search, beside);
   if (count === 0 && index.docs > 0) {
     throw new SkepError('restore-failed', `${index.name} came back empty, the backup had ${index.docs} documents`);
@@ -101,7 +101,7 @@ async function swapIn(
   await remove(search, index.name);
   // Not a clone: that leaves settings of its own behind (`routing_partition_size`, `resize`) and takes no aliases along.
   await restoreIndex(search, repository, snapshot, index.name, index.name);
-  await green(search, index.name, signal);
+  await whole(search, index.name, signal);
   if ((await countDocs(search, index.name)) !== count) {
     throw new SkepError('restore-failed', `${index.name} has not the ${count} documents that were restored`);
   }
@@ -118,7 +118,7 @@ async function restoreAudits(
 ): Promise<void> {
   await remove(search, index.name);
   await restoreIndex(search, repository, snapshot, index.name, index.name);
-  await green(search, index.name, signal);
+  await whole(search, index.name, signal);
 }
 
 async function restoreIndex(search: Search, repository: string, snapshot: string, from: string, to: string) {
@@ -147,11 +147,12 @@ async function restoreIndex(search: Search, repository: string, snapshot: string
   }
 }
 
-async function green(search: Search, index: string, signal: AbortSignal): Promise<void> {
+/** Every primary is there. Replicas come by themselves, or never: a single node has no place for them. */
+async function whole(search: Search, index: string, signal: AbortSignal): Promise<void> {
   const deadline = Date.now() + 600_000;
   for (;;) {
     const h = await search.request<{ status: string; timed_out: boolean }>('GET', `/_cluster/health/${index}`);
-    if (h.status === 'green') return;
+    if (h.status !== 'red') return;
     if (Date.now() > deadline)
       throw new SkepError('restore-failed', `${index} is ${h.status} ten minutes after its restore`);
     await delay(200, undefined, { signal });

@@ -19,6 +19,7 @@ import type { Cleanup } from './cleanup.ts';
 import { agentOf, type Connections, measureClocks, onCassandraNodes } from './connections.ts';
 import type { Cut } from './details.ts';
 import { readTruncations, streamedSince } from './node-state.ts';
+import { snapshotError } from './snapshot-error.ts';
 import { stage } from './stage.ts';
 
 /** A cut that has its `T` but not yet its evidence: snapshots are made, segments are being pinned. */
@@ -78,6 +79,8 @@ export async function openCut(c: Connections, o: CutOptions): Promise<OpenCut> {
         signal,
         toEnd: true,
         timeoutMs: 600_000,
+      }).catch(async (e: unknown) => {
+        throw await snapshotError(agent, e, dataDirs);
       });
       const endedUs = nowUs();
       const what = { dataDirs, keyspace, tag, tables: o.topology.tables };

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { awaitAgreement, withCql } from '../../lab/clusters/cql.ts';
@@ -8,11 +8,12 @@ import type { Lab } from '../../lab/index.ts';
 import { configWithNodetool } from '../../lab/scenarios/disturbance.ts';
 import { Trial } from '../../lab/scenarios/trial.ts';
 import { runSkep, type SkepRun } from '../../lab/scenarios/skep-process.ts';
-import { openRepository } from '../../src/index.ts';
 import { configVariant, withFault } from './support/config-variant.ts';
+import { backupsOf, expectRefused, warningsOf } from './support/faults.ts';
 import { sharedLab } from './support/labs.ts';
 import { leftovers } from './support/leftovers.ts';
 import { partialProxy } from './support/partial-proxy.ts';
+import { copySstable } from './support/sstables.ts';
 
 let lab: Lab;
 let trial: Trial;
@@ -48,32 +49,12 @@ async function backupAt(stage: string, fault: () => unknown): Promise<SkepRun> {
   });
 }
 
-/** The files of one SSTable of a table, for Cassandra to take in. */
-async function copySstable(keyspaceFolder: string, table: string, to: string): Promise<void> {
-  const folders = await readdir(keyspaceFolder);
-  const from = path.join(keyspaceFolder, folders.find((name) => name.startsWith(`${table}-`)) ?? '');
-  const files = await readdir(from);
-  const [first = ''] = files.filter((name) => name.endsWith('-Data.db'));
-  await mkdir(to);
-  const prefix = first.replace(/Data\.db$/, '');
-  for (const name of files.filter((f) => f.startsWith(prefix)))
-    await copyFile(path.join(from, name), path.join(to, name));
-}
-
-/** It failed as it should, published nothing, and left nothing behind. */
-async function expectRefused(run: SkepRun, code: string, exitCode: number): Promise<void> {
-  expect(run.error?.code).toBe(code);
-  expect(run.exitCode).toBe(exitCode);
-  expect(await leftovers(lab)).toEqual([]);
-  expect(await (await openRepository(lab.record.repository)).list()).toEqual([]);
-}
-
 describe('a backup that cannot be whole is not published and leaves nothing behind', () => {
   test('nodetool fails on one node', async () => {
     const fail = 'case "$node $*" in "n2 "*" snapshot "*) echo "error: disk on fire" >&2; exit 2 ;; esac';
     const failing = await configWithNodetool(lab, 'failing', `${fail}\nexec "$nodetool" "$@"`, config);
     const run = await backupWith(failing);
-    await expectRefused(run, 'command-failed', 1);
+    await expectRefused(lab, run, { code: 'command-failed', exitCode: 1 });
     expect(run.error?.message).toContain('n2');
     expect(run.error?.message).toContain('disk on fire');
   });
@@ -81,7 +62,7 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
   test('a snapshot that says it went well but has no folder for a table', async () => {
     const lie = 'case "$node $*" in "n3 "*" snapshot "*) exit 0 ;; esac';
     const lying = await configWithNodetool(lab, 'lying', `${lie}\nexec "$nodetool" "$@"`, config);
-    await expectRefused(await backupWith(lying), 'snapshot-failed', 3);
+    await expectRefused(lab, await backupWith(lying), { code: 'snapshot-failed', exitCode: 3 });
   });
 
   test('the Elasticsearch snapshot is PARTIAL', async () => {
@@ -89,7 +70,7 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
     try {
       const partial = await configVariant(lab, 'partial', [[['elasticsearch', 'urls'], [proxy.url]]], config);
       const run = await backupWith(partial);
-      await expectRefused(run, 'snapshot-failed', 3);
+      await expectRefused(lab, run, { code: 'snapshot-failed', exitCode: 3 });
       expect(run.error?.message).toContain('PARTIAL');
     } finally {
       await proxy.close();
@@ -98,7 +79,7 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
 
   test('a commit log segment was missed: the cut is taken again, then refused', async () => {
     const run = await backupWith(await withFault(lab, 'segment-missed', { of: config }));
-    await expectRefused(run, 'cut-refused', 3);
+    await expectRefused(lab, run, { code: 'cut-refused', exitCode: 3 });
     expect(run.events.filter((e) => e.type === 'warning').length).toBeGreaterThanOrEqual(1);
     expect(run.error?.message).toContain('gone before it could be pinned');
   });
@@ -112,7 +93,7 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
       await client.execute(`INSERT INTO ${table} (id) VALUES ('a') USING TIMESTAMP ${us}`);
       try {
         const run = await backupWith(config);
-        await expectRefused(run, 'cut-refused', 3);
+        await expectRefused(lab, run, { code: 'cut-refused', exitCode: 3 });
         expect(run.error?.message).toMatch(/ms after T \(ahead-/);
       } finally {
         await client.execute(`DROP TABLE ${table}`);
@@ -128,7 +109,7 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
       await client.indices.close({ index });
       try {
         const run = await backupWith(config);
-        await expectRefused(run, 'preflight-failed', 5);
+        await expectRefused(lab, run, { code: 'preflight-failed', exitCode: 5 });
         expect(JSON.stringify(run.events)).toContain(`POST ${index}/_open`);
       } finally {
         await client.indices.delete({ index });
@@ -153,7 +134,7 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
     // A port that answers says nothing of what the other nodes think of it, and the next backup asks them.
     const nodesUp = () => runSkep(['check', '--only', 'nodes-up'], { config, state: trial.state });
     await expect.poll(async () => (await nodesUp()).exitCode, { timeout: 120_000, interval: 500 }).toBe(0);
-    expect(await (await openRepository(lab.record.repository)).list()).toEqual([]);
+    expect(await backupsOf(lab)).toEqual([]);
     // what could not be cleared on the dead node: its snapshot, which Cassandra removes by its time to live
     const left = (await leftovers(lab)).filter((l) => !l.startsWith('snapshot') || !l.endsWith('n3'));
     expect(left).toEqual([]);
@@ -169,7 +150,7 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
         if (e.type === 'stage-started' && e.stage === 'linger') stop.abort();
       },
     });
-    await expectRefused(run, 'terminated', 143);
+    await expectRefused(lab, run, { code: 'terminated', exitCode: 143 });
   });
 
   test.each([
@@ -184,14 +165,14 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
     ['ssh', 'ssh-credentials', ['ssh', 'user'], 'nobody-of-that-name'],
   ] as const)('%s refuses the credentials: nothing was begun', async (what, code, key, value) => {
     const run = await backupWith(await configVariant(lab, `wrong-${what}`, [[[...key], value]], config));
-    await expectRefused(run, code, 12);
+    await expectRefused(lab, run, { code, exitCode: 12 });
     expect(run.events.filter((e) => e.type === 'stage-started' && e.stage !== 'discover')).toEqual([]);
     expect(JSON.stringify(run.events)).not.toContain('not-the-password');
   });
 
   test('a clock that is three seconds ahead is refused before anything is changed', async () => {
     const ahead = await withFault(lab, 'clock-ahead', { only: 'n2', of: config });
-    await expectRefused(await backupWith(ahead), 'clock-skew', 14);
+    await expectRefused(lab, await backupWith(ahead), { code: 'clock-skew', exitCode: 14 });
   });
 
   // From here on backups are published.
@@ -202,7 +183,7 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
     const before = new Date(Date.now() - 3_600_000);
     await utimes(path.join(folder, name), before, before);
     const run = await backupWith(config);
-    await expectRefused(run, 'attachments-damaged', 3);
+    await expectRefused(lab, run, { code: 'attachments-damaged', exitCode: 3 });
     expect(run.error?.message).toContain(`attachment/${name}`);
     const accepting = await configVariant(
       lab,
@@ -226,8 +207,7 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
     await done;
     expect(run.error).toBeUndefined();
     expect(run.result).toMatchObject({ attempts: 2 });
-    const told = run.events.flatMap((e) => (e.type === 'warning' ? [e.text] : []));
-    expect(told.join()).toMatch(/the cut is taken again: n1: SSTables were put in by nodetool/);
+    expect(warningsOf(run).join()).toMatch(/the cut is taken again: n1: SSTables were put in by nodetool/);
   });
 
   test('the schema changes during the cut: it is taken again', async () => {

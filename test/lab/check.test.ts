@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Lab, withCql, withElasticsearch } from '../../lab/index.ts';
@@ -212,6 +212,31 @@ describe('a check goes red', () => {
       for (const file of [good, bad, fresh]) await rm(file, { force: true });
     }
     expect(failures(await look('attachments'))).toEqual([]);
+  });
+
+  test('when another user than the owner of the commit log is to pin it: the kernel refuses that', async () => {
+    const { commitlog } = lab.node('n2').record.cassandra;
+    const pins = path.join(path.dirname(commitlog), 'skep-pins');
+    const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
+    const command = [...nobody, process.execPath, path.join(import.meta.dirname, '../../src/agent/main.ts')];
+    const changed = { ...cluster, agent: { ...cluster.agent, command } };
+    const others = await connect(changed);
+    await mkdir(pins);
+    await chmod(pins, 0o777);
+    try {
+      const context = await contextWith(changed);
+      const seen = await runChecks({ ...context, connections: { ...others, cluster: changed } }, CHECKS, {
+        only: ['commitlog'],
+      });
+      expect(seen.find((f) => f.node === 'n2')).toMatchObject({
+        verdict: 'fail',
+        seen: expect.stringContaining('since fs.protected_hardlinks is on'),
+        cure: expect.stringContaining(`the user with id ${process.getuid?.()}`),
+      });
+    } finally {
+      await disconnect(others);
+      await rm(pins, { recursive: true });
+    }
   });
 
   test('when a restore_point_in_time was left behind', async () => {

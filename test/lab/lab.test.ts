@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 
 function ssh(node: LabNode, ...command: string[]): Promise<string> {
-  return runTool(['ssh', '-F', lab.record.ssh.config, node.name, ...command]);
+  return runTool(['ssh', '-F', lab.record.ssh?.config ?? '', node.name, ...command]);
 }
 
 describe('cassandra of the lab', () => {
@@ -44,7 +44,9 @@ describe('cassandra of the lab', () => {
   });
 
   it('refuses JMX without its password', async () => {
-    await expect(runTool([lab.node('n1').record.cassandra.nodetool, 'info'])).rejects.toThrow(/Credentials required/);
+    await expect(runTool([...lab.node('n1').record.cassandra.nodetool, 'info'])).rejects.toThrow(
+      /Credentials required/,
+    );
   });
 });
 

@@ -12,11 +12,14 @@ import { type Backup, STEADY_RATE, Trial } from '../../lab/scenarios/trial.ts';
 import { withFault } from './support/config-variant.ts';
 import { sharedLab } from './support/labs.ts';
 import { leftovers } from './support/leftovers.ts';
+import { LATE_AT_T, makeAgain, prepareOddWrites, readLate, readTwice, writeLate } from './support/odd-writes.ts';
 
 let lab: Lab;
 let trial: Trial;
 let first: Backup;
 let second: Backup;
+/** The table that was dropped and made again between the two, as it was at each. */
+let twice: { first: Awaited<ReturnType<typeof readTwice>>; second: Awaited<ReturnType<typeof readTwice>> };
 
 /** When Cassandra first flushed a table for a snapshot after a time, by its log; NaN when it did not. */
 async function snapshotBegan(node: string, sinceMs: number): Promise<number> {
@@ -39,12 +42,16 @@ beforeAll(async () => {
   lab = await sharedLab();
   trial = new Trial(lab, { seed: 'promise', say: () => {} });
   await trial.ensureRepository();
+  await prepareOddWrites(lab);
+  const firstTable = await readTwice(lab);
   await trial.startLoad(STEADY_RATE);
   await trial.awaitTransactions(60);
   // Seconds lie between the snapshots and T, so that much of the backup is in the commit logs alone.
   const slow = new Trial(lab, { seed: 'promise', say: () => {}, config: await configWithSlowReturn(lab, 4) });
-  first = await slow.backup();
-  second = await trial.backup();
+  first = await slow.backup({ onStage: async (stage) => (stage === 'linger' ? writeLate(lab) : undefined) });
+  await makeAgain(lab);
+  twice = { first: firstTable, second: await readTwice(lab) };
+  second = await slow.backup();
   await trial.awaitTransactions(20);
   await trial.stopLoad();
 });
@@ -101,10 +108,12 @@ describe('after a total loss', () => {
 
   test('a restore without the replay of the commit logs is caught by the proof', async () => {
     const faulty = new Trial(lab, { seed: 'promise', say: () => {}, config: await withFault(lab, 'no-replay') });
-    await faulty.restore(first.id, ['--verify', 'presence']);
-    const { report } = await trial.prove(first.T);
+    await faulty.restore(second.id, ['--verify', 'presence']);
+    const { report } = await trial.prove(second.T);
     expect(report.missing).toBeGreaterThan(0);
     expect(isProven(report)).toBe(false);
+    // All of it was in the snapshot.
+    expect(await readTwice(lab)).toEqual(twice.second);
   });
 
   test('the cluster comes back at the instant of the backup, whole, and nothing after it', async () => {
@@ -112,6 +121,17 @@ describe('after a total loss', () => {
     const { report, findings } = await trial.prove(first.T);
     expect(findings).toEqual(Object.fromEntries(Object.keys(findings).map((k) => [k, []])));
     expect(isProven(report)).toBe(true);
+  });
+
+  test('a write that was stamped before T and arrived in the linger is there, one that was stamped after T is not', async () => {
+    expect(await readLate(lab)).toEqual(LATE_AT_T);
+  });
+
+  test('a table that was dropped and made again since is the old one, under its old id', async () => {
+    expect(twice.first.rows).toEqual(['1 old', '2 old']);
+    expect(twice.second.rows).toEqual(['2 new', '3 new']);
+    expect(twice.second.id).not.toBe(twice.first.id);
+    expect(await readTwice(lab)).toEqual(twice.first);
   });
 
   // Each alone: proof.test.ts, on a cluster that was not restored.

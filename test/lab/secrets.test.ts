@@ -7,6 +7,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Lab } from '../../lab/index.ts';
 import { STEADY_RATE, Trial } from '../../lab/scenarios/trial.ts';
+import { type AttachmentBucket, bootBucket } from './support/bucket.ts';
 import { configVariant } from './support/config-variant.ts';
 import { sharedLab } from './support/labs.ts';
 import { SecretWatch } from './support/secret-watch.ts';
@@ -19,6 +20,7 @@ let config: string;
 let state: string;
 let repository: string;
 let watch: SecretWatch;
+let bucket: AttachmentBucket;
 
 beforeAll(async () => {
   lab = await sharedLab();
@@ -34,12 +36,22 @@ beforeAll(async () => {
     naming_key: { file: namingKeyFile },
     identity: { file: identityFile },
   };
-  config = await configVariant(lab, 'watched', [[['repository'], { location: repository, sealing }]]);
-  const more = { 'the identity': identity, 'the naming key': namingKey, 'a wrong password': WRONG };
+  bucket = await bootBucket(lab);
+  const place = [['repository'], { location: repository, sealing }] as const;
+  config = await configVariant(lab, 'watched', [place, ...bucket.changes]);
+  const more = {
+    'the identity': identity,
+    'the naming key': namingKey,
+    'the key of the bucket': bucket.attachmentsS3.secretKey,
+    'a wrong password': WRONG,
+  };
   watch = await SecretWatch.of(lab, more);
   watch.watchProcesses();
 });
-afterAll(() => watch?.stop());
+afterAll(async () => {
+  watch?.stop();
+  await bucket?.server.down();
+});
 
 /** All that a command prints, for people and as events; a backup only as events. */
 async function skep(args: readonly string[], of: string = config): Promise<number> {
@@ -58,7 +70,7 @@ async function skep(args: readonly string[], of: string = config): Promise<numbe
 }
 
 test('no secret is seen in process lists, outputs, events, logs, manifests or errors of a run', async () => {
-  const trial = new Trial(lab, { seed: 'secrets', say: () => {}, config });
+  const trial = new Trial(lab, { seed: 'secrets', say: () => {}, config, attachmentsS3: bucket.attachmentsS3 });
   expect(await skep(['init'])).toBe(0);
   await trial.startLoad(STEADY_RATE);
   await trial.awaitTransactions(10);
@@ -89,6 +101,7 @@ test('no secret is seen in process lists, outputs, events, logs, manifests or er
     ['cql', ['cassandra', 'password'], { file: wrong }],
     ['search', ['elasticsearch', 'password'], { file: wrong }],
     ['jmx', ['cassandra', 'jmx', 'password_file'], wrongJmx],
+    ['bucket', ['files', 's3', 'credentials', 'secret_key'], { file: wrong }],
     ['naming', ['repository', 'sealing', 'naming_key'], { file: wrong }],
   ] as const) {
     const variant = await configVariant(lab, `wrong-${name}`, [[[...key], value]], config);

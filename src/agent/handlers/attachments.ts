@@ -1,8 +1,6 @@
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisedHash } from '../../drivers/files/walk.ts';
+import { type AttachmentStore, openAttachments } from '../../drivers/files/attachment-store.ts';
+import { promisedContent } from '../../drivers/files/walk.ts';
 import type { Results } from '../../protocol/methods.ts';
-import { sha256File } from '../hash-file.ts';
 import type { MethodHandlers } from '../handlers.ts';
 
 /** An attachment that was written to so short a time ago may not be whole yet: TheHive writes in place. */
@@ -12,18 +10,20 @@ type State = Results['files.judge']['states'][number]['state'];
 
 export const attachmentHandlers = {
   async 'files.judge'(p, { signal }) {
+    const attachments = openAttachments(p);
     const states = [];
-    for (const path of p.paths) states.push({ path, state: await stateOf(join(p.location, path), path, signal) });
+    for (const path of p.paths) states.push({ path, state: await stateOf(attachments, path, signal) });
     return { states };
   },
 } satisfies Partial<MethodHandlers>;
 
-async function stateOf(absolute: string, path: string, signal: AbortSignal): Promise<State> {
+async function stateOf(attachments: AttachmentStore, path: string, signal: AbortSignal): Promise<State> {
   signal.throwIfAborted();
-  const before = await stat(absolute).catch(() => undefined);
+  const before = await attachments.stateOf(path);
   if (!before) return 'gone';
-  if ((await sha256File(absolute, signal)) === promisedHash(path)) return 'whole';
-  const now = await stat(absolute).catch(() => undefined);
+  const promised = promisedContent(path);
+  if (promised && (await attachments.hashOf(path, promised.algorithm, signal)) === promised.hash) return 'whole';
+  const now = await attachments.stateOf(path);
   if (!now) return 'gone';
   return now.mtimeMs !== before.mtimeMs || Date.now() - now.mtimeMs < WRITING_MS ? 'changing' : 'damaged';
 }

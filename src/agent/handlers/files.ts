@@ -1,17 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisedHash, walkFiles } from '../../drivers/files/walk.ts';
+import { openAttachments } from '../../drivers/files/attachment-store.ts';
+import { promisedContent, walkFiles } from '../../drivers/files/walk.ts';
 import { SkepError } from '../../errors.ts';
 import { type FileEntry, fileEntry } from '../../repository/index.ts';
 import { AttachmentCapture } from '../attachment-capture.ts';
 import { attributesOf } from '../attributes-of.ts';
-import { sha256File } from '../hash-file.ts';
 import type { MethodHandlers } from '../handlers.ts';
 
 export const filesHandlers = {
   async 'files.start'(p, { session, signal, progress }) {
     const store = await session.openStore(p.target, { hints: false });
-    const capture = new AttachmentCapture(store, p.location, p.target.run, p.previous);
+    const capture = new AttachmentCapture(store, p, p.target.run, p.previous);
     session.attachments.set(p.target.run, capture);
     return capture.start(p.pollMs, progress, signal);
   },
@@ -31,11 +31,12 @@ export const filesHandlers = {
 
   /** A sample spread over all attachments, each `k`-th of them: those whose content is not what the name promises. */
   async 'files.sample'(p, { signal }) {
+    const attachments = openAttachments(p);
     const all: string[] = [];
     let seen = 0;
     // Reservoir of `count` names, so that memory stays flat on a million attachments.
-    for await (const path of walkFiles(p.location)) {
-      if (!promisedHash(path)) continue;
+    for await (const path of attachments.paths(signal)) {
+      if (!promisedContent(path)) continue;
       seen++;
       if (all.length < p.count) all.push(path);
       else {
@@ -47,13 +48,13 @@ export const filesHandlers = {
     let looked = 0;
     for (const path of all) {
       signal.throwIfAborted();
-      const absolute = join(p.location, path);
-      const s = await stat(absolute).catch(() => undefined);
+      const s = await attachments.stateOf(path);
       // Written a moment ago: TheHive writes in place, it may not be whole yet.
       if (!s || Date.now() - s.mtimeMs < 60_000) continue;
       looked++;
-      const hash = await sha256File(absolute, signal).catch(() => undefined);
-      if (hash !== undefined && hash !== promisedHash(path)) mismatched.push(path);
+      const promised = promisedContent(path);
+      const hash = promised && (await attachments.hashOf(path, promised.algorithm, signal).catch(() => undefined));
+      if (hash !== undefined && hash !== promised?.hash) mismatched.push(path);
     }
     return { looked, mismatched };
   },

@@ -1,7 +1,9 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RepairOutput } from '../../drivers/cassandra/repair-output.ts';
-import { promisedHash, walkFiles } from '../../drivers/files/walk.ts';
+import { openAttachments, openBucket } from '../../drivers/files/attachment-store.ts';
+import { lookAtBucket } from '../../drivers/files/look-at-bucket.ts';
+import { promisedContent, walkFiles } from '../../drivers/files/walk.ts';
 import { SkepError } from '../../errors.ts';
 import { probeRepository } from '../../repository/index.ts';
 import { lookAtCommitlog } from '../look-at-commitlog.ts';
@@ -34,19 +36,24 @@ export const lookHandlers = {
 
   /** Counts all, asks the size of a sample: a million names are read in seconds, a million sizes are not. */
   async 'look.attachments'(p, { signal }) {
+    const attachments = openAttachments(p);
     const sample: string[] = [];
     let files = 0;
-    for await (const path of walkFiles(p.location)) {
-      if (!promisedHash(path)) continue;
+    for await (const path of attachments.paths(signal)) {
+      if (!promisedContent(path)) continue;
       if (files % 1000 === 0) signal.throwIfAborted();
       files++;
       const at = files <= p.sample ? files - 1 : Math.floor(Math.random() * files);
       if (at < p.sample) sample[at] = path;
     }
-    const sizes = await Promise.all(sample.map((path) => stat(join(p.location, path)).catch(() => undefined)));
+    const sizes = await Promise.all(sample.map((path) => attachments.stateOf(path)));
     const there = sizes.filter((s) => s !== undefined);
     const mean = there.length === 0 ? 0 : there.reduce((n, s) => n + s.size, 0) / there.length;
     return { files, bytes: Math.round(mean * files), sampled: there.length };
+  },
+
+  async 'look.bucket'(p) {
+    return lookAtBucket(openBucket(p), p.change);
   },
 
   async 'look.archiving'(p) {

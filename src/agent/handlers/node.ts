@@ -65,7 +65,8 @@ async function space(path: string): Promise<Space> {
   return {
     path,
     exists,
-    freeBytes: fs.bavail * fs.bsize,
+    // Where names are used up nothing can be made. Some filesystems do not count them.
+    freeBytes: fs.files > 0 && fs.ffree === 0 ? 0 : fs.bavail * fs.bsize,
     totalBytes: fs.blocks * fs.bsize,
     device: s?.dev ?? 0,
     readable: await may(constants.R_OK),

@@ -7,7 +7,9 @@ import { SkepError } from '../../errors.ts';
 import type { Parsed } from '../../protocol/methods.ts';
 import { encodingOf, type FileEntry, openRepository, type Repository } from '../../repository/index.ts';
 import type { MethodHandlers } from '../handlers.ts';
+import { openBucket } from '../../drivers/files/attachment-store.ts';
 import { type Layout, layOut, syncFilesystem } from '../lay-out.ts';
+import { layOutObjects } from '../lay-out-objects.ts';
 import { giveTo, makeFolder, ownerToGive } from '../owner.ts';
 
 /** The folder in which the state before a restore is kept. */
@@ -39,6 +41,12 @@ export const restoreHandlers = {
       ...(p.reuse ? { reuse: [join(p.reuse, path)] } : {}),
     }));
     return layOut(repository, files, { roots: [p.to], signal, progress });
+  },
+
+  async 'restore.objects'(p, { signal, progress }) {
+    const repository = await openRepository(p.repository);
+    const to = { bucket: openBucket(p.to), aside: p.aside };
+    return layOutObjects(repository, p.listing.root, to, { signal, progress });
   },
 
   async 'restore.sstables'(p, { signal, progress }) {

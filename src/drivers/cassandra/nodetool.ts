@@ -32,7 +32,7 @@ export const clearSnapshotArgs = (tag: string, keyspace: string): string[] => [
 
 /**
  * Runs nodetool on a node and gives its output. nodetool prints errors with exit code 1 or 2.
- * Errors: `jmx-credentials`, `command-failed` with what it printed last.
+ * Errors: `jmx-credentials`, `no-space`, `command-failed` with what it printed last.
  */
 export async function nodetool(
   agent: AgentProcess,
@@ -53,7 +53,10 @@ export async function nodetool(
   throw nodetoolError(agent.node.name, args, r.exitCode, `${r.stdout}\n${r.stderr}`);
 }
 
-/** What a nodetool that ended with an exit code other than 0 has said: `jmx-credentials` or `command-failed`. */
+/** What Java says where one side speaks TLS and the other does not, or where one does not trust the other. */
+const TLS_WORDS = /\bSSL|CertPath|KeyManagementException|trustAnchors|fatal alert|non-JRMP server/;
+
+/** What a nodetool that ended with an exit code other than 0 has said: `jmx-credentials`, `no-space` or `command-failed`. */
 export function nodetoolError(node: string, args: readonly string[], exitCode: number, output: string): SkepError {
   const text = output.trim();
   const context = { node, exitCode };
@@ -64,5 +67,14 @@ export function nodetoolError(node: string, args: readonly string[], exitCode: n
   // The reason stands in front of a stack trace.
   const reason = lines.map((l) => /^(?:error|nodetool): (.+)/.exec(l)?.[1]).findLast((l) => l !== undefined);
   const why = reason ?? lines.at(-1) ?? 'no output';
+  if (TLS_WORDS.test(why)) {
+    return new SkepError('jmx-credentials', `JMX of ${node} and nodetool do not agree on TLS: ${why}`, {
+      hint: 'Where JMX is over TLS `cassandra.nodetool` in skep.yaml needs `--ssl`, and nodetool-ssl.properties the right trust store.',
+      context,
+    });
+  }
+  if (/No space left on device|Disk quota exceeded/.test(text)) {
+    return new SkepError('no-space', `no space on ${node} for nodetool ${args[0]}: ${why}`, { context });
+  }
   return new SkepError('command-failed', `nodetool ${args[0]} failed on ${node}: ${why}`, { context });
 }

@@ -24,7 +24,8 @@ export function tableFolder(table: TableRef): string {
 /**
  * The files of one snapshot on this node over all data directories, sorted by path. Folders are found by table id: a
  * table that was dropped and made again has left a folder of the same name. Fails (`snapshot-failed`) when a table has
- * no snapshot folder at all, or when an SSTable lacks a component that its TOC names.
+ * no snapshot folder at all, or when an SSTable lacks a component that its TOC names, or, without a TOC, that Cassandra
+ * cannot do without.
  */
 export async function snapshotFiles(
   dataDirs: readonly string[],
@@ -78,22 +79,56 @@ async function walk(folder: string, prefix: string): Promise<SnapshotFile[] | un
   return files;
 }
 
+/** What is in front of a component's name: version, id and format of its SSTable. */
+const COMPONENT = /^(.*\/[a-z]+-[^-/]+-(big|bti)-)([^/]+)$/;
+
+/** Of an SSTable of another format. */
+const UNKNOWN = /^(.*-)(?:Data\.db|TOC\.txt)$/;
+
+/**
+ * What an SSTable cannot be read without, by its format; of each group one. `CompressionInfo.db` or `CRC.db`: compressed or
+ * not. The filter and the summary are made again.
+ */
+const NEEDED: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  big: [['Data.db'], ['Statistics.db'], ['CompressionInfo.db', 'CRC.db'], ['Index.db']],
+  bti: [['Data.db'], ['Statistics.db'], ['CompressionInfo.db', 'CRC.db'], ['Partitions.db'], ['Rows.db']],
+};
+
 async function checkComponents(files: readonly SnapshotFile[]): Promise<void> {
-  const there = new Set(files.map((f) => f.path));
+  const there = new Map(files.map((f) => [f.path, f]));
+  const seen = new Set<string>();
   for (const f of files) {
-    if (f.path.endsWith('-Data.db') && !there.has(f.path.replace(/Data\.db$/, 'TOC.txt'))) {
-      throw new SkepError('snapshot-failed', `${f.path} has no TOC.txt beside it`, { context: { file: f.path } });
-    }
-    if (!f.path.endsWith('-TOC.txt')) continue;
-    for (const component of (await readFile(f.absolute, 'utf8')).split('\n')) {
-      const name = f.path.replace(/TOC\.txt$/, component.trim());
-      if (component.trim() !== '' && !there.has(name)) {
-        throw new SkepError('snapshot-failed', `the snapshot lacks ${name}, which its TOC names`, {
-          context: { file: name },
-        });
-      }
-    }
+    const [, prefix, format = ''] = COMPONENT.exec(f.path) ?? UNKNOWN.exec(f.path) ?? [];
+    if (prefix === undefined || seen.has(prefix)) continue;
+    seen.add(prefix);
+    const toc = there.get(`${prefix}TOC.txt`);
+    if (toc) await checkToc(toc, prefix, there);
+    else checkWithoutToc(prefix, NEEDED[format], there);
   }
+}
+
+async function checkToc(toc: SnapshotFile, prefix: string, there: ReadonlyMap<string, SnapshotFile>): Promise<void> {
+  for (const component of (await readFile(toc.absolute, 'utf8')).split('\n')) {
+    const name = `${prefix}${component.trim()}`;
+    if (component.trim() !== '' && !there.has(name)) throw lacks(name, 'which its TOC names');
+  }
+}
+
+/** An SSTable that was streamed as a whole (repair, bootstrap, decommission) has none until it is compacted. */
+function checkWithoutToc(
+  prefix: string,
+  needed: (typeof NEEDED)[string] | undefined,
+  there: ReadonlyMap<string, SnapshotFile>,
+): void {
+  if (!needed) throw lacks(`${prefix}TOC.txt`, 'and its format is not known');
+  for (const group of needed) {
+    if (group.some((name) => there.has(`${prefix}${name}`))) continue;
+    throw lacks(`${prefix}${group[0]}`, 'which it cannot be read without');
+  }
+}
+
+function lacks(name: string, why: string): SkepError {
+  return new SkepError('snapshot-failed', `the snapshot lacks ${name}, ${why}`, { context: { file: name } });
 }
 
 /** Tags of snapshots of this keyspace that begin with `prefix`. */

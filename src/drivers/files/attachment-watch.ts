@@ -1,18 +1,19 @@
-import { existsSync, linkSync } from 'node:fs';
-import { mkdir, rmdir, utimes } from 'node:fs/promises';
+import { existsSync, linkSync, statSync } from 'node:fs';
+import { mkdir, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { HEARTBEAT_MS, removeDeadPins } from '../../cut/dead-pins.ts';
+import { isFull } from '../../cut/is-full.ts';
 import { removePins } from '../../cut/remove-pins.ts';
 import { SkepError } from '../../errors.ts';
 import { KnownFolders } from './known-folders.ts';
 import type { PathTable } from './path-table.ts';
 import { PIN_FOLDER, walkInGroups } from './walk.ts';
+import { SEEN, type Skip, type Source, STORED, type Watch } from './watch.ts';
 
-/** Of a path: seen since the watch began; not pinned, since links are not to be had. */
-const SEEN = 1;
+const TRIES = 10;
+
+/** Of a path: not pinned, since links are not to be had. */
 const UNPINNED = 2;
-/** Its content is stored: it is seen, but not pinned and not given to `onNew`. */
-export const STORED = 4;
 /** It was seen before it was known what is stored. */
 const UNJUDGED = 16;
 
@@ -20,12 +21,13 @@ const UNJUDGED = 16;
  * Looks at the attachments again and again from the first listing on. Each new file is hard-linked at once, before
  * anybody reads it: TheHive deletes an attachment with its last reference, before the graph commits.
  */
-export class AttachmentWatch {
+export class AttachmentWatch implements Watch {
+  readonly inPlace = true;
   readonly #location: string;
   readonly #folder: string;
   readonly #paths: PathTable;
   readonly #onNew: (id: number) => void;
-  readonly #skip: (path: string) => boolean | Promise<boolean>;
+  readonly #skip: Skip;
   #seen = 0;
   #pins = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -42,13 +44,7 @@ export class AttachmentWatch {
    * `paths` may hold what is `STORED` already. `onNew` gets the number in `paths` of every other file once; `skip` may say
    * of such a file that its content is stored.
    */
-  constructor(o: {
-    location: string;
-    run: string;
-    paths: PathTable;
-    skip: (path: string) => boolean | Promise<boolean>;
-    onNew: (id: number) => void;
-  }) {
+  constructor(o: { location: string; run: string; paths: PathTable; skip: Skip; onNew: (id: number) => void }) {
     this.#location = o.location;
     this.#folder = join(o.location, PIN_FOLDER, o.run);
     this.#known = new KnownFolders(o.location, this.#folder);
@@ -57,7 +53,6 @@ export class AttachmentWatch {
     this.#onNew = o.onNew;
   }
 
-  /** How many files were seen since the beginning, deleted ones too. */
   get seen(): number {
     return this.#seen;
   }
@@ -70,22 +65,27 @@ export class AttachmentWatch {
     return this.#paths.has(id, SEEN);
   }
 
-  /** Where the content of a file can be read: its pin, or the file itself where links are not to be had. */
-  sourceOf(id: number): string {
-    if (this.#paths.has(id, UNPINNED)) return join(this.#location, this.#paths.pathOf(id));
-    return join(this.#folder, String(id));
+  /** By its pin, or by the file itself where links are not to be had. */
+  async open(id: number): Promise<Source> {
+    const path = this.#paths.pathOf(id);
+    const file = this.#paths.has(id, UNPINNED) ? join(this.#location, path) : join(this.#folder, String(id));
+    try {
+      return { state: await stat(file), file };
+    } catch (cause) {
+      throw new SkepError('file-missing', `${path} went away while it was read`, { context: { path }, cause });
+    }
   }
 
-  /**
-   * The first listing; from then on a new look every `pollMs`. What that listing finds is pinned when `stored` has resolved: from then on
-   * `paths` tells what is. Errors: `file-missing` without such a location.
-   */
+  /** Pins do not get lost; where none are to be had a file that went away is a failure. */
+  lost(): [] {
+    return [];
+  }
+
+  /** What the first listing finds is pinned when `stored` has resolved. */
   async start(pollMs: number, stored: Promise<unknown> = Promise.resolve()): Promise<void> {
     this.#unknown = stored;
-    // Not the location itself: made anew it would look like one without attachments.
-    await makeFolder(dirname(this.#folder));
     await removeDeadPins(dirname(this.#folder));
-    await makeFolder(this.#folder);
+    await this.#makeFolders();
     // The first look at a million files may take longer than a run may be silent.
     this.#heartbeat = setInterval(() => void this.#touch(), HEARTBEAT_MS);
     const first = this.#look();
@@ -94,20 +94,18 @@ export class AttachmentWatch {
     if (!this.#stopped) this.#timer = setInterval(() => this.#again(), pollMs);
   }
 
-  /** One look more, after all that are under way. Throws what went wrong in any of them. */
   async look(): Promise<void> {
     this.#again(true);
     await this.#work;
     if (this.#failure) throw this.#failure;
   }
 
-  /** No further look; one that is under way ends at the next file. */
   halt(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
   }
 
-  /** Stops looking and removes the pins. May be called again. */
+  /** Removes the pins. */
   async stop(): Promise<void> {
     this.halt();
     await this.#work;
@@ -115,6 +113,20 @@ export class AttachmentWatch {
     await removePins(this.#folder);
     // Not empty while another run pins.
     await rmdir(dirname(this.#folder)).catch(() => {});
+  }
+
+  async #makeFolders(): Promise<void> {
+    const all = dirname(this.#folder);
+    for (let left = TRIES; ; left--) {
+      // Not the location itself: made anew it would look like one without attachments.
+      await makeFolder(all);
+      try {
+        return await makeFolder(this.#folder);
+      } catch (e) {
+        // Another run that ends takes the folder of all pins away while it is empty.
+        if (left === 0 || !(e instanceof SkepError) || e.code !== 'file-missing') throw e;
+      }
+    }
   }
 
   async #touch(): Promise<void> {
@@ -167,7 +179,8 @@ export class AttachmentWatch {
   }
 
   async #judge(path: string, id: number): Promise<void> {
-    if (this.#paths.has(id, STORED) || (await this.#skip(path))) return;
+    const state = () => statSync(join(this.#location, path), { throwIfNoEntry: false });
+    if (this.#paths.has(id, STORED) || (await this.#skip(path, state))) return;
     this.#pin(path, id);
   }
 
@@ -186,7 +199,7 @@ export class AttachmentWatch {
         this.#paths.set(id, UNPINNED);
         this.#onNew(id);
       } else {
-        const what = code === 'ENOSPC' ? 'no-space' : 'command-failed';
+        const what = isFull(code) ? 'no-space' : 'command-failed';
         throw new SkepError(what, `cannot pin ${path} in ${this.#folder}: ${code}`, { cause: e });
       }
     }
@@ -199,7 +212,8 @@ async function makeFolder(path: string): Promise<void> {
   } catch (e) {
     const code = (e as NodeJS.ErrnoException).code;
     if (code === 'EEXIST') return;
-    const what = code === 'ENOENT' ? 'file-missing' : code === 'ENOSPC' ? 'no-space' : 'command-failed';
+    if (isFull(code)) throw new SkepError('no-space', `no space to make ${path}`, { cause: e });
+    const what = code === 'ENOENT' ? 'file-missing' : 'command-failed';
     throw new SkepError(what, `cannot make ${path}: ${code}`, {
       hint: 'Check `files.location` and `files.node` in skep.yaml, and that the agent may write there.',
       cause: e,

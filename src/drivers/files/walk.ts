@@ -12,6 +12,11 @@ export const UNDO_FOLDER = '.skep-undo';
 /** skep's own folders are never part of what is backed up. */
 const OWN = new Set([PIN_FOLDER, UNDO_FOLDER]);
 
+/** Whether a key of an object storage is a file of TheHive: not skep's own, nor a folder as some programs make them. */
+export function isAttachmentKey(key: string): boolean {
+  return !OWN.has(key.split('/', 1)[0] as string) && !key.endsWith('/');
+}
+
 /** Names that are read at once; some milliseconds also where a folder has a million. */
 const GROUP = 1024;
 
@@ -58,9 +63,36 @@ export async function* walkInGroups(root: string, below = '', known?: KnownFolde
   for (const folder of others) yield* walkInGroups(root, folder, known);
 }
 
-const ATTACHMENT = /^attachment\/([0-9a-f]{64})$/;
+const ATTACHMENT = /^attachment\/([0-9a-f]+)$/;
+
+/** By how many hex digits they give: what `attachment.hash` of TheHive may begin with, its default first. */
+const ALGORITHMS: Readonly<Record<number, string>> = {
+  64: 'sha256',
+  32: 'md5',
+  40: 'sha1',
+  96: 'sha384',
+  128: 'sha512',
+};
+
+/** What an attachment's name promises of its content. */
+export interface Promised {
+  /** As `node:crypto` calls it. */
+  algorithm: string;
+  /** Lower-case hex digits. */
+  hash: string;
+}
+
+/**
+ * TheHive names an attachment by the first of the hashes that `attachment.hash` lists; undefined for a name that is none.
+ */
+export function promisedContent(path: string): Promised | undefined {
+  const hash = ATTACHMENT.exec(path)?.[1] ?? '';
+  const algorithm = ALGORITHMS[hash.length];
+  return algorithm === undefined ? undefined : { algorithm, hash };
+}
 
 /** The SHA-256 that an attachment's name promises; undefined for any other file. */
 export function promisedHash(path: string): string | undefined {
-  return ATTACHMENT.exec(path)?.[1];
+  const promised = promisedContent(path);
+  return promised?.algorithm === 'sha256' ? promised.hash : undefined;
 }

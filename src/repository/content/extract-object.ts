@@ -6,7 +6,7 @@ import { SkepError } from '../../errors.ts';
 import { WriteBack } from '../backend/path/write-back.ts';
 import { type Encoding, objectKey } from '../format/names.ts';
 import type { Vault } from '../sealing/keyring.ts';
-import { throwIfCancelled } from './cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { destinationError } from './destination-error.ts';
 import { hashMismatch, locate, ofObject, plainChunks } from './object-reader.ts';
 import { fileThreads } from './threads/file-threads.ts';

@@ -4,7 +4,7 @@ import { SkepError } from '../../errors.ts';
 import { errnoCode } from '../backend/path/fs-error.ts';
 import { type Encoding, objectKey } from '../format/names.ts';
 import type { Vault } from '../sealing/keyring.ts';
-import { throwIfCancelled } from './cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { decode } from './decode.ts';
 
 /** The plain content; the stream fails with `object-damaged` at its end when the hash differs. */

@@ -12,12 +12,13 @@ import type {
   ObjectWriter,
   ObjectWriterOptions,
   PutFileOptions,
+  PutStreamOptions,
   StoredForm,
   StoredObject,
   StoredPiece,
   WriterTotals,
 } from '../types.ts';
-import { throwIfCancelled } from './cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { findObject, hashStored, inspectStored } from './find-object.ts';
 import { Buffers } from './buffers.ts';
 import { rememberIfSettled } from './remember.ts';
@@ -91,13 +92,16 @@ export class BatchObjectWriter implements ObjectWriter {
     return this.#stream('bytes in memory', (...to) => storeContent(slices(bytes), ...to), {});
   }
 
-  /** Stores what comes, sealed and staged as it comes: nothing of it is kept in plain. It may be opened twice. */
-  async putStream(
-    open: () => Promise<AsyncIterable<Uint8Array>>,
-    options: { signal?: AbortSignal } = {},
-  ): Promise<StoredObject> {
+  async putStream(open: () => Promise<AsyncIterable<Uint8Array>>, options: PutStreamOptions): Promise<StoredObject> {
     this.#check(options.signal);
-    return this.#stream('a stream', async (...to) => storeContent(await open(), ...to), options);
+    const { path, size = Infinity } = options;
+    if (size <= SMALL) {
+      const bytes = await collect(await open(), this.#watch(options));
+      const sha256 = hash('sha256', bytes);
+      expectContent(path, sha256, options.expectSha256);
+      return this.#putContent(bytes, sha256);
+    }
+    return this.#stream(path, async (...to) => storeContent(await open(), ...to), options);
   }
 
   putPiece(kind: TreeKind, plain: Uint8Array): { name: string; stored: Promise<StoredPiece> } {
@@ -341,6 +345,16 @@ export class BatchObjectWriter implements ObjectWriter {
     throwIfCancelled(signal);
     this.#staging.check();
   }
+}
+
+async function collect(chunks: AsyncIterable<Uint8Array>, watch: ReadWatch): Promise<Buffer> {
+  const all: Uint8Array[] = [];
+  for await (const chunk of chunks) {
+    watch.check();
+    all.push(chunk);
+    watch.onBytes?.(chunk.length);
+  }
+  return Buffer.concat(all);
 }
 
 function cutSince(key: string): SkepError {

@@ -87,7 +87,7 @@ async function copyContent(
   writer: BatchObjectWriter,
   entry: FileEntry,
 ): Promise<StoredObject> {
-  const { object, size } = entry;
+  const { path, object, size } = entry;
   const signal = options.signal === undefined ? {} : { signal: options.signal };
   const reading = { ...signal, prefer: encodingOf(entry) };
   if (size <= SMALL) {
@@ -95,7 +95,7 @@ async function copyContent(
     for await (const chunk of await readObject(source.vault, object, reading)) chunks.push(chunk as Buffer);
     return writer.putBytes(Buffer.concat(chunks));
   }
-  return writer.putStream(() => readObject(source.vault, object, reading), signal);
+  return writer.putStream(() => readObject(source.vault, object, reading), { ...signal, path, size });
 }
 
 /** Only a flush tells in which form a content is there that another writer, or a copy that failed, has published before. */

@@ -1,5 +1,5 @@
 import { SkepError } from '../../errors.ts';
-import { throwIfCancelled } from '../content/cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { incomingPrefix } from '../format/names.ts';
 import { acquireLease, type Lease } from '../lease/index.ts';
 import { candidates, choose, type Chosen } from './choose.ts';

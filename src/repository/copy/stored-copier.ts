@@ -3,7 +3,7 @@ import { zstdDecompressSync } from 'node:zlib';
 import { SkepError } from '../../errors.ts';
 import type { Backend, Batch, Staged } from '../backend/backend.ts';
 import { checkKept } from '../check-kept.ts';
-import { throwIfCancelled } from '../content/cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { DamageNotes } from '../damage/notes.ts';
 import { MAX_PLAIN_PIECE } from '../format/piece.ts';
 import type { NeededKey } from '../needed-keys.ts';

@@ -4,7 +4,10 @@ import type { LeaseInfo } from './lease-file.ts';
  * What it can harm to take a lease away, in a sentence for who decides it. `binned`: the storage can keep a sweep from
  * deleting (it has bins).
  */
-export function harmOf({ kind, readable, backups }: Omit<LeaseInfo, 'stale'>, binned: boolean): string {
+export function harmOf(
+  { kind, readable, backups }: Pick<LeaseInfo, 'kind' | 'readable' | 'backups'>,
+  binned: boolean,
+): string {
   if (!readable) {
     return (
       'who holds it is not known: a backup that only paused may still be published without what a prune removes meanwhile' +

@@ -4,6 +4,7 @@ import type { Backend } from '../backend/backend.ts';
 import { leaseKey, revocationKey, stopKey, sweepKey } from '../format/names.ts';
 import { readClocks, silence } from './clocks.ts';
 import { encodeLease, STALE_MS, type LeaseKind, type LeaseOwner } from './lease-file.ts';
+import { processMark } from './owner-process.ts';
 
 const HEARTBEAT_MS = 60_000;
 
@@ -25,12 +26,19 @@ export interface LeaseTiming {
   staleMs?: number;
 }
 
+/** What a lease is for, beside its kind. */
+export interface LeaseUse {
+  backups: readonly string[];
+  staging: boolean;
+}
+
 export class HeldLease implements Lease {
   readonly id = randomBytes(16).toString('hex');
   readonly kind: LeaseKind;
   readonly owner: LeaseOwner;
   readonly #backend: Backend;
-  readonly #backups: string[];
+  readonly #use: LeaseUse;
+  readonly #process = processMark();
   readonly #heartbeatMs: number;
   readonly #staleMs: number;
   readonly #acquiredAt = new Date().toISOString();
@@ -38,11 +46,11 @@ export class HeldLease implements Lease {
   #beating: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(backend: Backend, kind: LeaseKind, owner: LeaseOwner, backups: readonly string[], timing: LeaseTiming) {
+  constructor(backend: Backend, kind: LeaseKind, owner: LeaseOwner, use: LeaseUse, timing: LeaseTiming) {
     this.#backend = backend;
     this.kind = kind;
     this.owner = owner;
-    this.#backups = [...backups];
+    this.#use = use;
     this.#heartbeatMs = timing.heartbeatMs ?? HEARTBEAT_MS;
     this.#staleMs = timing.staleMs ?? STALE_MS;
   }
@@ -97,8 +105,21 @@ export class HeldLease implements Lease {
 
   #encode(): Buffer {
     const { id, kind, owner } = this;
+    const backups = [...this.#use.backups];
+    // Only where it is so: who reads a lease without it knows what that means.
+    const staging = this.#use.staging ? { staging: true } : {};
+    const process = this.#process === undefined ? {} : { process: this.#process };
     const heartbeatAt = new Date().toISOString();
-    return encodeLease({ id, kind, owner, backups: this.#backups, acquiredAt: this.#acquiredAt, heartbeatAt });
+    return encodeLease({
+      id,
+      kind,
+      owner,
+      backups,
+      ...staging,
+      ...process,
+      acquiredAt: this.#acquiredAt,
+      heartbeatAt,
+    });
   }
 
   #lost(why: string): SkepError {

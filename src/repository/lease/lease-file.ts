@@ -3,12 +3,13 @@ import { z } from 'zod';
 import type { Backend } from '../backend/backend.ts';
 import { leaseKey, revocationKey } from '../format/names.ts';
 import { tryGet } from '../manifests.ts';
+import { isGone } from './owner-process.ts';
 
 /** An owner that was silent for so long is taken for dead, and takes itself for dead. */
 export const STALE_MS = 10 * 60_000;
 
 /**
- * write: may publish backups; any number, but not while a restore is under way. read: needs its backups whole. delete:
+ * write: may publish backups; any number, but not while a restore is under way, and one alone that uses `staging`. read: needs its backups whole. delete:
  * forgets or prunes; one at a time. restore: brings the cluster to a backup; one at a time, no writer beside it, and not
  * over when its owner is silent.
  */
@@ -25,6 +26,8 @@ const leaseSchema = z.object({
   kind: z.enum(['write', 'read', 'delete', 'restore']),
   owner: z.object({ run: z.string(), host: z.string(), pid: z.number().int() }),
   backups: z.array(z.string()).default([]),
+  staging: z.boolean().default(false),
+  process: z.string().optional(),
   acquiredAt: z.iso.datetime(),
   heartbeatAt: z.iso.datetime(),
 });
@@ -35,12 +38,16 @@ export interface LeaseInfo {
   owner: LeaseOwner;
   /** Ids of the backups that its owner may publish (write) or needs (read, restore). */
   backups: string[];
+  /** Its owner uses the staging repository of Elasticsearch, which is one backup's at a time. */
+  staging: boolean;
+  /** What `processMark` says of its owner. */
+  process?: string | undefined;
   /** ISO time. */
   acquiredAt: string;
   heartbeatAt: string;
   /** Since the last heartbeat, by the clock of the storage where it tells times. */
   silentMs: number;
-  /** No heartbeat for longer than it may take. */
+  /** No heartbeat for longer than it may take, or its owner is known to have ended. */
   stale: boolean;
   /** It was taken away, and its owner may not know yet. */
   revoked: boolean;
@@ -71,7 +78,7 @@ export async function listLeases(
     if (bytes === undefined) continue;
     const lease = describe(id, bytes);
     const silentMs = Math.max(0, now - (modifiedMs ?? Date.parse(lease.heartbeatAt)));
-    const stale = !lease.readable || silentMs > (options.staleMs ?? STALE_MS);
+    const stale = !lease.readable || silentMs > (options.staleMs ?? STALE_MS) || isGone(lease.process);
     leases.push({ ...lease, silentMs, stale, revoked: times.has(revocationKey(id)) });
   }
   return leases.sort((a, b) => (a.acquiredAt < b.acquiredAt ? -1 : 1));
@@ -97,7 +104,16 @@ function describe(id: string, bytes: Buffer): Omit<LeaseInfo, 'silentMs' | 'stal
   if (parsed.success) return { ...parsed.data, id, readable: true };
   const never = new Date(0).toISOString();
   const owner = { run: 'unknown', host: 'unknown', pid: 0 };
-  return { id, kind: 'write', owner, backups: [], acquiredAt: never, heartbeatAt: never, readable: false };
+  return {
+    id,
+    kind: 'write',
+    owner,
+    backups: [],
+    staging: false,
+    acquiredAt: never,
+    heartbeatAt: never,
+    readable: false,
+  };
 }
 
 function parse(bytes: Buffer): unknown {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
-import { throwIfCancelled } from '../content/cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { BACKUP_ID_PATTERN, incomingPrefix, leaseKey, revocationKey, stopKey, sweepKey } from '../format/names.ts';
 import { revokeManifest, tryGet } from '../manifests.ts';
 import { type LeaseInfo, STALE_MS } from './lease-file.ts';

@@ -1,6 +1,6 @@
 import { SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
-import { throwIfCancelled } from '../content/cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { withRoom } from '../prune/ballast.ts';
 import { harmOf } from './harm.ts';
 import { listLeases, storageTime, type LeaseInfo } from './lease-file.ts';

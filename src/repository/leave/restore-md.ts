@@ -137,6 +137,9 @@ Into the folder that holds \`attachment/\`:
     mkdir -p "$files.aside" && { [ ! -e "$files/attachment" ] || mv "$files/attachment" "$files.aside/"; }
 ${parts.map(({ node }) => `    restore lay-out ${m.id} ${node} files "$files"`).join('\n')}
     chown -R thehive: "$files"
+
+Where TheHive keeps attachments on S3: lay them out in an empty folder, and bring that into the bucket with its own tools
+(\`aws s3 sync "$files" s3://BUCKET/PREFIX\`), with what is there moved aside first.
 `;
 }
 

@@ -1,5 +1,5 @@
 import { SkepError } from '../../errors.ts';
-import { throwIfCancelled } from '../content/cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import {
   decodeInventoryEntry,
   encodeInventoryEntry,

@@ -1,5 +1,5 @@
 import { PathBackend } from '../backend/path/path-backend.ts';
-import { throwIfCancelled } from '../content/cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { fileThreads } from '../content/threads/file-threads.ts';
 import { type FolderMarks, takeMarks } from '../folder-marks.ts';
 import type { Vault } from '../sealing/keyring.ts';

@@ -6,7 +6,7 @@ import {
   type InventoryEntry,
 } from '../format/inventory-entry.ts';
 import { SkepError } from '../../errors.ts';
-import { throwIfCancelled } from '../content/cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { decodeListingEntry, encodeListingEntry, type FileEntry, type ListingEntry } from '../format/listing-entry.ts';
 import { compareBytewise } from '../format/order.ts';
 import type { Vault } from '../sealing/keyring.ts';

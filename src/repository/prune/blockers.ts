@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
-import { throwIfCancelled } from '../content/cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { listLeases, takeAway, type Lease, type LeaseInfo } from '../lease/index.ts';
 
 /**

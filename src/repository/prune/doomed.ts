@@ -1,5 +1,5 @@
 import type { Backend } from '../backend/backend.ts';
-import { throwIfCancelled } from '../content/cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { isContentKey, KeySet } from './key-set.ts';
 
 const GROUP = 1000;

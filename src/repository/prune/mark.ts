@@ -1,5 +1,5 @@
 import { SkepError } from '../../errors.ts';
-import { throwIfCancelled } from '../content/cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { listBackupIds, readManifest } from '../manifests.ts';
 import { neededKeys } from '../needed-keys.ts';
 import type { Vault } from '../sealing/keyring.ts';

@@ -1,6 +1,6 @@
 import type { Backend } from '../backend/backend.ts';
 import { isBinClosed, type Bins } from '../backend/bins.ts';
-import { throwIfCancelled } from '../content/cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { SkepError } from '../../errors.ts';
 import { stopKey, sweepKey } from '../format/names.ts';
 import { type Clocks, readClocks, silence } from '../lease/clocks.ts';

@@ -1,6 +1,6 @@
 import { SkepError, toSkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
-import { throwIfCancelled } from '../content/cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { manifestCopyKey, manifestKey, publishedKey } from '../format/names.ts';
 import { acquireLease, listLeases, type LeaseInfo, type LeaseOwner } from '../lease/index.ts';
 import { listBackups } from '../manifests.ts';

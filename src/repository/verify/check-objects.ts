@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 import { SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
-import { throwIfCancelled } from '../content/cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { type Form, renewalsOf } from '../damage/renewals.ts';
 import { inventoryKey, type InventoryEntry } from '../format/inventory-entry.ts';
 import type { ObjectTable } from '../format/object-table.ts';

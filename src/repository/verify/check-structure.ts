@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { ERRORS, SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
-import { throwIfCancelled } from '../content/cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import {
   decodeInventoryEntry,
   inventoryEntryOf,

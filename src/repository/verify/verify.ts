@@ -1,6 +1,6 @@
 import { SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
-import { throwIfCancelled } from '../content/cancel.ts';
+import { throwIfCancelled } from '../../cancel.ts';
 import { inventoryEntryOf } from '../format/inventory-entry.ts';
 import { ObjectTable } from '../format/object-table.ts';
 import { readInventory, readListing } from '../listing/listing.ts';

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { expect, vi } from 'vitest';
 import { S3Server } from '../../../lab/index.ts';
 import { S3Backend } from '../../../src/repository/backend/s3/s3-backend.ts';
-import { makeClient } from '../../../src/repository/backend/s3/s3-client.ts';
-import type { S3Access } from '../../../src/repository/index.ts';
+import { makeClient } from '../../../src/s3/client.ts';
+import type { S3Access } from '../../../src/s3/access.ts';
 
 /** A real S3 server for one test file; `down` it at the end. */
 export function bootS3(o: { tls?: boolean } = {}): Promise<S3Server> {

@@ -109,7 +109,7 @@ async function story(): Promise<void> {
     left: await leftovers(lab),
   });
 
-  const { knownHosts } = lab.record.ssh;
+  const knownHosts = lab.record.ssh?.knownHosts ?? '';
   const keys = await readFile(knownHosts, 'utf8');
   await writeFile(knownHosts, keys.replace(/^n1 .*$/m, `n1 ${/^n2 (.*)$/m.exec(keys)?.[1]}`));
   tell('the key of a host is another one', await backup(), { left: await leftovers(lab) });
@@ -119,7 +119,6 @@ async function story(): Promise<void> {
   tell('ssh is refused', await backup(), { left: await leftovers(lab) });
   await lab.node('n3').sshd.start();
 
-  tell('all is well again', await backup(), { left: await leftovers(lab) });
   await trial.stopLoad();
 
   const killed = new AbortController();
@@ -138,22 +137,9 @@ async function story(): Promise<void> {
     agents: (await agentsOn(lab)).length,
   });
 
-  // It is not silent long enough yet to be taken for dead.
+  // As one does who does not wait for the next backup, which takes it over.
   const repository = await openRepository(lab.record.repository);
   for (const { id } of await repository.leases()) await runSkep(['unlock', id, '--yes', '--force'], skep);
-
-  const told = new AbortController();
-  const ended = await runSkep(['backup', '--consistency', 'cold'], {
-    ...skep,
-    signal: told.signal,
-    onEvent: (e) => e.type === 'stage-started' && e.stage === STORING && told.abort(),
-  });
-  tell('told to end while TheHive is stopped', ended, {
-    // As a stage: before the clean-up, which waits for nodes that may be gone.
-    started: ended.events.some((e) => e.type === 'stage-done' && e.stage === 'start-thehive'),
-    thehive: await lab.janusgraph.state(),
-    left: await leftovers(lab),
-  });
 
   let during: string | undefined;
   const last = await runSkep(['backup', '--consistency', 'cold'], {

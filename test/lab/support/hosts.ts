@@ -34,7 +34,7 @@ export async function untilHealthy(lab: Lab): Promise<void> {
       (status) => status.match(/^UN /gm)?.length === lab.nodes.length,
     );
   await until(up, HEALTHY_MS);
-  await withElasticsearch(lab.record, (client) => awaitGreen(client, HEALTHY_MS));
+  await withElasticsearch(lab.record, (client) => awaitGreen(client, lab.nodes.length, HEALTHY_MS));
 }
 
 export async function until(holds: () => Promise<boolean>, limitMs: number): Promise<void> {

@@ -18,21 +18,26 @@ export async function sharedLab(): Promise<Lab> {
   return boot('shared', {});
 }
 
-/** Memory that a second lab takes, in bytes, with a third to spare. */
-const LAB_BYTES = 6 * 2 ** 30;
+/** Memory that a node of a second lab takes, in bytes, with a third to spare. */
+const NODE_BYTES = 2 * 2 ** 30;
 
 /** The shared lab goes down where the memory is too small for another one beside it. */
-export async function makeRoom(): Promise<void> {
-  if (process.availableMemory() < LAB_BYTES) await removeLab(path.join(inject('labsFolder'), 'shared'));
+export async function makeRoom({ nodes = 3 }: LabOptions = {}): Promise<void> {
+  if (process.availableMemory() < nodes * NODE_BYTES) await removeLab(path.join(inject('labsFolder'), 'shared'));
 }
 
 /**
- * Runs `task` with a lab of its own, of another kind than the shared one; it is down afterwards. The shared lab goes down
- * first where the memory is too small for both.
+ * A lab of another kind than the shared one, for who takes it down again. The shared lab goes down first where the memory is
+ * too small for both.
  */
+export async function ownLab(options: LabOptions): Promise<Lab> {
+  await makeRoom(options);
+  return boot('own', options);
+}
+
+/** Runs `task` with a lab of its own; it is down afterwards. */
 export async function withOwnLab<T>(options: LabOptions, task: (lab: Lab) => Promise<T>): Promise<T> {
-  await makeRoom();
-  const lab = await boot('own', options);
+  const lab = await ownLab(options);
   try {
     return await task(lab);
   } finally {
@@ -46,6 +51,6 @@ async function boot(name: string, options: LabOptions): Promise<Lab> {
   const onProgress = (line: string): void => {
     process.stdout.write(`lab ${name} ${((Date.now() - from) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
   };
-  const shift = await freeShift();
+  const shift = await freeShift(options.nodes);
   return labUp({ name, shift, owner: inject('labsOwner'), onProgress, ...options, root });
 }

@@ -22,11 +22,13 @@ export class SecretWatch {
     const secrets = new Map(Object.entries(more));
     const folder = path.join(lab.root, 'secrets');
     for (const name of await readdir(folder)) {
-      const word = (await readFile(path.join(folder, name), 'utf8')).trim().split(' ').at(-1) as string;
+      const word = (await readFile(path.join(folder, name), 'utf8')).trim().split(/\s/).at(-1) as string;
       if (name !== 'jmx.access') secrets.set(`the password in ${name}`, word);
     }
-    const key = (await readFile(lab.record.ssh.key, 'utf8')).split('\n');
-    secrets.set('the ssh key', key[2] as string);
+    if (lab.record.ssh) {
+      const key = (await readFile(lab.record.ssh.key, 'utf8')).split('\n');
+      secrets.set('the ssh key', key[2] as string);
+    }
     return new SecretWatch(secrets);
   }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -35,11 +35,12 @@ async function capture(s: Awaited<ReturnType<typeof scene>>, previous?: ListingR
   const session = new Session();
   const run = newBackupId();
   const store = await session.openStore({ repository: { location: s.repository.location }, run, writer: 'n1-files' });
-  const c = new AttachmentCapture(store, s.location, run, previous);
+  const c = new AttachmentCapture(store, { location: s.location }, run, previous);
   onTestFinished(() => c.stop());
   const stop = new AbortController();
   const progress: Progress[] = [];
   return {
+    run,
     stop,
     progress,
     start: () => c.start(POLL_MS, (p) => progress.push(p), stop.signal),
@@ -107,6 +108,59 @@ describe('the capture of attachments', () => {
     expect(done.mismatched).toEqual([]);
     expect(await stored(s.repository, done.listing.root)).toEqual({ [`attachment/${hashOf(text)}`]: text });
   });
+
+  test('waits in pass 2 for the end of a file that it finds half-written there', async () => {
+    const s = await scene();
+    const text = 'begun right before pass 2, ended in it';
+    const c = await capture(s);
+    await c.start();
+    await writeFile(s.at(hashOf(text)), text.slice(0, 10));
+    setTimeout(() => void writeFile(s.at(hashOf(text)), text), 150);
+    const done = await c.finish();
+    expect(done.mismatched).toEqual([]);
+    expect(await stored(s.repository, done.listing.root)).toEqual({ [`attachment/${hashOf(text)}`]: text });
+  });
+
+  test('waits for its end also where it was deleted half-way between: it is read through its pin', async () => {
+    const s = await scene();
+    const text = 'made after pass 1, deleted before pass 2';
+    const c = await capture(s);
+    await c.start();
+    const file = await open(s.at(hashOf(text)), 'w');
+    await file.write(text.slice(0, 10));
+    await vi.waitFor(async () => expect(await readdir(join(s.location, '.skep-pins', c.run))).toHaveLength(1));
+    await rm(s.at(hashOf(text)));
+    await file.write(text.slice(10));
+    await file.close();
+    const done = await c.finish();
+    expect(done).toMatchObject({ mismatched: [], pinned: 1 });
+    expect(await stored(s.repository, done.listing.root)).toEqual({ [`attachment/${hashOf(text)}`]: text });
+  });
+
+  test.each(['md5', 'sha1', 'sha512'])(
+    'knows a half-written or damaged file by a name that is its %s',
+    async (hash) => {
+      const s = await scene();
+      const nameOf = (text: string) => createHash(hash).update(text).digest('hex');
+      const [half, whole, bad] = ['first half, second half', 'whole', 'damaged'].map((text) => s.at(nameOf(text)));
+      await writeFile(half as string, 'first half');
+      await writeFile(whole as string, 'whole');
+      await writeFile(bad as string, 'other');
+      const old = new Date(Date.now() - 60_000);
+      await utimes(bad as string, old, old);
+      const c = await capture(s);
+      const starting = c.start();
+      setTimeout(() => void writeFile(half as string, 'first half, second half'), 150);
+      await starting;
+      const done = await c.finish();
+      expect(done.mismatched).toEqual([`attachment/${nameOf('damaged')}`]);
+      expect(await stored(s.repository, done.listing.root)).toEqual({
+        [`attachment/${nameOf('first half, second half')}`]: 'first half, second half',
+        [`attachment/${nameOf('whole')}`]: 'whole',
+        [`attachment/${nameOf('damaged')}`]: 'other',
+      });
+    },
+  );
 
   test('keeps a file whose content is not what its name promises, and reports it', async () => {
     const s = await scene();

@@ -22,6 +22,14 @@ describe('elasticsearch-health', () => {
     ]);
   });
 
+  test('yellow passes on a single node, which has no place for replicas, unless another one is missing', () => {
+    const alone = { ...withIndex('thehive_global', 'yellow'), number_of_nodes: 1 };
+    expect(judgeHealth(alone, { ...ours, nodes: 1 })).toMatchObject([
+      { verdict: 'pass', seen: 'yellow, since one node has no place for replicas, 1 node, 1 index of TheHive' },
+    ]);
+    expect(judgeHealth(alone, ours).map((r) => r.verdict)).toEqual(['fail', 'warn']);
+  });
+
   test('red fails when the index is ours, and is a warning when it is not', () => {
     expect(judgeHealth(withIndex('thehive_global', 'red'), ours)[0]?.verdict).toBe('fail');
     expect(judgeHealth(withIndex('other', 'red'), ours)[0]?.verdict).toBe('warn');

@@ -3,7 +3,7 @@ import { judgeSample } from '../../../src/checks/attachments.ts';
 import { judgeCommitlog } from '../../../src/checks/commitlog.ts';
 import { judgeLeft } from '../../../src/checks/leftovers.ts';
 import { judgeLogs } from '../../../src/checks/logs.ts';
-import { judgeFolders, judgeLinks } from '../../../src/checks/permissions.ts';
+import { judgeBucket, judgeFolders, judgeLinks } from '../../../src/checks/permissions.ts';
 import { configFolders, judgeArchiving } from '../../../src/checks/point-in-time.ts';
 import { judgeReach } from '../../../src/checks/repository.ts';
 import { judgeMount } from '../../../src/run/data-path.ts';
@@ -36,6 +36,16 @@ describe('commitlog', () => {
     expect(r.cure).toContain('the user with id 7');
   });
 
+  test('a full disk is told as that, not as a lack of rights', () => {
+    for (const refused of ['ENOSPC', 'EDQUOT']) {
+      const r = judgeCommitlog(node, { ...look, refused }, agent);
+      expect(r).toMatchObject({ verdict: 'fail', code: 'no-space', cure: 'free space at /skep-pins on n1' });
+      expect(judgeLinks('n1', 'skep', '/files', { tried: 'a', refused })).toMatchObject([
+        { verdict: 'fail', code: 'no-space', cure: 'free space at /files on n1' },
+      ]);
+    }
+  });
+
   test('encryption, no right to read, another device and an empty folder fail', () => {
     expect(judgeCommitlog({ ...node, commitlogEncrypted: true }, look, agent).verdict).toBe('fail');
     expect(judgeCommitlog(node, { ...look, unreadable: 'EACCES' }, agent).seen).toContain('EACCES');
@@ -51,6 +61,13 @@ describe('permissions', () => {
     expect(of({ readable: false, writable: false })).toMatchObject({ verdict: 'fail', node: 'n1' });
     expect(of({ writable: false })?.verdict).toBe('warn');
     expect(of({ exists: false })?.verdict).toBe('fail');
+  });
+
+  test('a bucket of attachments that keeps no versions, or may only be read, is a warning', () => {
+    const of = (look: Parameters<typeof judgeBucket>[2]) => judgeBucket('n1', 's3://b', look).map((r) => r.verdict);
+    expect(of({ versioned: true })).toEqual(['pass']);
+    expect(of({ versioned: false })).toEqual(['pass', 'warn']);
+    expect(of({ versioned: true, refused: 'the storage refuses to write k' })).toEqual(['warn']);
   });
 
   test('attachments that cannot be linked are a warning', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { judgeRepairs } from '../../../src/checks/last-repair.ts';
+import { judgeRepairs, replicasOf } from '../../../src/checks/last-repair.ts';
 import { repairedSince } from '../../../src/drivers/cassandra/repair-history.ts';
 import { RingCover } from '../../../src/drivers/cassandra/token-ring.ts';
 
@@ -22,6 +22,11 @@ describe('a ring', () => {
     expect(cover('(0,10]')).toBe(false);
     expect(cover()).toBe(false);
   });
+});
+
+test('one replica needs no repair, one in each of two datacenters do', () => {
+  expect(replicasOf({ class: 'SimpleStrategy', replication_factor: '1' })).toBe(1);
+  expect(replicasOf({ class: 'NetworkTopologyStrategy', dc1: '1', dc2: '1' })).toBe(2);
 });
 
 describe('the last repair', () => {

@@ -44,6 +44,13 @@ describe('replication', () => {
     expect(verdicts({ class: NETWORK, dc1: '3/1' }, { dc1: 3 })[0]).toMatch(/^fail.*transient/);
   });
 
+  test('SimpleStrategy with one replica, as JanusGraph has it by itself, passes on a single node and nowhere else', () => {
+    const simple = { class: SIMPLE, replication_factor: '1' };
+    expect(verdicts(simple, { dc1: 1 })).toEqual(['pass: thehive has 1 replica on the only node']);
+    expect(verdicts(simple, { dc1: 1, dc2: 1 })[0]).toMatch(/^fail/);
+    expect(verdicts({ class: SIMPLE, replication_factor: '3' }, { dc1: 1 })[0]).toMatch(/^fail/);
+  });
+
   test('one replica of the logins for several nodes is a warning', () => {
     expect(judgeLogins({ class: SIMPLE, replication_factor: '1' }, 3)[0]?.verdict).toBe('warn');
     expect(judgeLogins({ class: SIMPLE, replication_factor: '1' }, 1)).toEqual([]);
@@ -61,6 +68,7 @@ describe('the plan that mends replication', () => {
 
   test('is empty when there is nothing to mend', () => {
     expect(plan({ class: NETWORK, dc1: '3' }, ['dc1', 'dc1', 'dc1']).steps).toEqual([]);
+    expect(plan({ class: SIMPLE, replication_factor: '1' }, ['dc1']).steps).toEqual([]);
   });
 
   test('names every datacenter, then repairs node after node', () => {

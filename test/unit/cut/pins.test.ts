@@ -7,15 +7,29 @@ import { temporaryFolder } from '../support/folder.ts';
 
 /** Names that a listing has though the files are gone. */
 const ghosts = vi.hoisted<string[]>(() => []);
+/** What making links and folders fails with. */
+const full = vi.hoisted<{ link?: string; mkdir?: string }>(() => ({}));
 vi.mock('node:fs/promises', async (original) => {
   const real = await original<typeof fs>();
   const readdir = async (path: string) => [
     ...(await real.readdir(path)),
     ...(path.endsWith('commitlog') ? ghosts : []),
   ];
-  return { ...real, readdir };
+  const refuse = (code: string | undefined) => {
+    if (code !== undefined) throw Object.assign(new Error(code), { code });
+  };
+  const link: typeof real.link = async (from, to) => (refuse(full.link), real.link(from, to));
+  const mkdir = (async (path, options) => {
+    if (String(path).includes('skep-pins')) refuse(full.mkdir);
+    return real.mkdir(path, options);
+  }) as typeof real.mkdir;
+  return { ...real, readdir, link, mkdir };
 });
-beforeEach(() => void ghosts.splice(0));
+beforeEach(() => {
+  ghosts.splice(0);
+  delete full.link;
+  delete full.mkdir;
+});
 
 const name = (id: number) => `CommitLog-7-${id}.log`;
 
@@ -111,6 +125,32 @@ describe('pins', () => {
     await writeFile(join(root, 'skep-pins'), 'in the way');
     await expect(Pins.start(dir, 'run-1')).rejects.toMatchObject({ code: 'command-failed' });
     await expect(Pins.start(join(root, 'none'), 'run-1')).rejects.toMatchObject({ code: 'command-failed' });
+  });
+
+  test.each(['ENOSPC', 'EDQUOT'])('end with `no-space` and leave nothing where %s is told', async (code) => {
+    const { dir, root } = await commitlog(1);
+    full.mkdir = code;
+    await expect(Pins.start(dir, 'run-1')).rejects.toMatchObject({ code: 'no-space', exitCode: 13 });
+    delete full.mkdir;
+    full.link = code;
+    await expect(Pins.start(dir, 'run-1')).rejects.toMatchObject({
+      code: 'no-space',
+      message: expect.stringContaining(name(1)),
+      hint: expect.stringContaining('Free space'),
+    });
+    expect(await readdir(root)).toEqual(['commitlog']);
+  });
+
+  test('tell in the next list that the disk has become full, though the segment could be pinned later', async () => {
+    const { dir, add, root } = await commitlog(1);
+    const pins = await start(dir);
+    full.link = 'ENOSPC';
+    await add(2);
+    await expect(pins.list()).rejects.toMatchObject({ code: 'no-space' });
+    delete full.link;
+    await expect(pins.freeze()).rejects.toMatchObject({ code: 'no-space' });
+    await pins.clear();
+    expect(await readdir(root)).toEqual(['commitlog']);
   });
 
   test('tell in the next list what went wrong meanwhile', async () => {

@@ -9,6 +9,12 @@ describe('layoutOf', () => {
     expect(layout.nodes.map((n) => n.root)).toEqual(['/labs/a/n1', '/labs/a/n2', '/labs/a/n3']);
   });
 
+  it('is one machine with the usual loopback address when it has one node', () => {
+    const layout = layoutOf({ root: '/labs/a', shift: 2, nodes: 1 });
+    expect(layout.nodes.map((n) => [n.name, n.address, n.jmxPort])).toEqual([['n1', '127.0.0.1', 7219]]);
+    expect(layout.ports.cql).toBe(9062);
+  });
+
   it('shares neither an address nor a port on 127.0.0.1 with a lab of another shift', () => {
     const one = layoutOf({ root: '/labs/a', shift: 0 });
     const two = layoutOf({ root: '/labs/b', shift: 1 });

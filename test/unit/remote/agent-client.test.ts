@@ -40,6 +40,14 @@ describe('an agent on this machine', () => {
     expect(Number(stdout)).toBe(Math.min(19, getPriority() + nice));
   });
 
+  test('is in a process group of its own: Ctrl-C in a terminal does not reach it', async () => {
+    const agent = await open();
+    const argv = ['sh', '-c', 'echo $PPID; cut -d " " -f 5 /proc/$PPID/stat'];
+    const { stdout } = await agent.call('node.run', { argv, timeoutMs: 10_000 });
+    const [pid, group] = stdout.split('\n');
+    expect(group).toBe(pid);
+  });
+
   test('greets, answers, refuses garbage, and leaves when it is closed', async () => {
     const agent = await open();
     const facts = await agent.call('node.facts', { paths: ['/'] });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
-import { throwIfCancelled } from '../../content/cancel.ts';
+import { throwIfCancelled } from '../../../cancel.ts';
 import { binClosed, type Bins, type EmptyOptions } from '../bins.ts';
 import { errnoCode, repositoryFsError } from './fs-error.ts';
 import { forEachInSlices } from './slices.ts';

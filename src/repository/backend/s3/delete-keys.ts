@@ -7,7 +7,8 @@ import {
   type ObjectIdentifier,
 } from '@aws-sdk/client-s3';
 import { SkepError } from '../../../errors.ts';
-import { isUnknownToStorage, type S3Bucket } from './s3-bucket.ts';
+import { isUnknownToStorage } from '../../../s3/errors.ts';
+import type { S3Bucket } from './s3-bucket.ts';
 
 /** What one request may delete. */
 const BATCH = 1000;

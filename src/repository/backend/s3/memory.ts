@@ -1,4 +1,4 @@
-import { Budget } from './budget.ts';
+import { Budget } from '../../../s3/budget.ts';
 
 /** A buffer of at least the size that was asked for. */
 export interface Room {

@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
 import { SkepError } from '../../../errors.ts';
-import type { S3Access } from '../../access.ts';
+import type { S3Access } from '../../../s3/access.ts';
 import type { Backend, Batch, ByteRange, StoredKey } from '../backend.ts';
 import { Deleter } from './delete-keys.ts';
 import { abortForgotten } from './leftovers.ts';
 import { Memory } from './memory.ts';
-import { readObject, readWhole } from './read-object.ts';
+import { readObject, readWhole } from '../../../s3/read-object.ts';
 import { S3Batch } from './s3-batch.ts';
 import { S3Bucket } from './s3-bucket.ts';
 import { S3Retention } from './s3-retention.ts';

@@ -1,6 +1,7 @@
 import { GetObjectLockConfigurationCommand, PutObjectRetentionCommand } from '@aws-sdk/client-s3';
 import type { Retention } from '../retention.ts';
-import { isUnknownToStorage, LOCK_MODE, type S3Bucket } from './s3-bucket.ts';
+import { isUnknownToStorage } from '../../../s3/errors.ts';
+import { LOCK_MODE, type S3Bucket } from './s3-bucket.ts';
 
 /** Object lock in governance mode: a locked version is not deleted before its time but by who may bypass governance. */
 export class S3Retention implements Retention {

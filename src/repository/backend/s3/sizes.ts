@@ -40,7 +40,7 @@ async function list(bucket: S3Bucket, sorted: readonly string[], found: Map<stri
 
 /** The keys from `first` on. */
 async function nextPage(bucket: S3Bucket, prefix: string, first: string): Promise<StoredKey[]> {
-  for await (const page of bucket.pages(prefix, first.slice(0, -1))) return page;
+  for await (const page of bucket.pages(prefix, { after: first.slice(0, -1) })) return page;
   return [];
 }
 

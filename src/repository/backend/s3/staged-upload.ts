@@ -2,7 +2,8 @@ import type { CompletedPart } from '@aws-sdk/client-s3';
 import type { Staged } from '../backend.ts';
 import type { BatchContext } from './s3-batch.ts';
 import type { Room } from './memory.ts';
-import { abortUpload, beginUpload, completeUpload, uploadPart, type Upload } from './multipart.ts';
+import { abortUpload, uploadPart } from '../../../s3/multipart.ts';
+import { beginUpload, completeUpload, type Upload } from './multipart.ts';
 
 /** The least that the storages take as a part, and how many parts they take. */
 const LEAST_PART = 8 << 20;

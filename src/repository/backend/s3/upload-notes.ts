@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { SkepError } from '../../../errors.ts';
-import { abortUpload, type Upload } from './multipart.ts';
+import { abortUpload, type Upload } from '../../../s3/multipart.ts';
 import type { Deleter } from './delete-keys.ts';
-import { readWhole } from './read-object.ts';
+import { readWhole } from '../../../s3/read-object.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 
 const SUFFIX = '.upload';
@@ -30,7 +30,7 @@ export async function abortNoted(bucket: S3Bucket, prefix: string): Promise<void
 }
 
 /** What the notes below a prefix say. */
-export async function* notedUploads(bucket: S3Bucket, prefix: string): AsyncGenerator<Pick<Upload, 'key' | 'id'>> {
+export async function* notedUploads(bucket: S3Bucket, prefix: string): AsyncGenerator<Upload> {
   for await (const page of bucket.pages(prefix)) {
     for (const { key } of page.filter((stored) => stored.key.endsWith(SUFFIX))) {
       const note = await read(bucket, key);

@@ -60,6 +60,36 @@ describe('an error of nodetool', () => {
     for (const line of said) expect(errorOf(`${line}\n`)).toMatchObject({ code: 'jmx-credentials', exitCode: 12 });
   });
 
+  // As 4.1.10 says it under Java 17.
+  test.each([
+    [
+      'a trust store without the CA',
+      "SunCertPathBuilderException: 'unable to find valid certification path to requested target'",
+    ],
+    ['an empty trust store', "InvalidAlgorithmParameterException: 'the trustAnchors parameter must be non-empty'"],
+    ['a wrong password of it', "KeyManagementException: 'problem accessing trust store'"],
+    ['plain words to a JMX over TLS', "ConnectIOException: 'non-JRMP server at remote endpoint'"],
+    ['TLS to a plain JMX', "EOFException: 'SSL peer shut down incorrectly'"],
+  ])('of TLS is one of credentials: %s', (_, why) => {
+    expect(errorOf(`nodetool: Failed to connect to '127.0.0.1:7199' - ${why}.\n`)).toMatchObject({
+      code: 'jmx-credentials',
+      message: expect.stringContaining(why),
+      hint: expect.stringContaining('--ssl'),
+    });
+    const refused = "nodetool: Failed to connect to '127.0.0.1:7199' - ConnectException: 'Connection refused'.\n";
+    expect(errorOf(refused).code).toBe('command-failed');
+  });
+
+  test('of a full disk, or a quota that is used up, is one of space', () => {
+    for (const why of ['No space left on device', 'Disk quota exceeded']) {
+      expect(errorOf(`error: /d/snapshots/x: ${why}\n-- StackTrace --\n`)).toMatchObject({
+        code: 'no-space',
+        exitCode: 13,
+        message: `no space on n1 for nodetool snapshot: /d/snapshots/x: ${why}`,
+      });
+    }
+  });
+
   test('tells the reason, not the end of a stack trace', () => {
     const said =
       'Requested creating snapshot(s) for [thehive]\nerror: Snapshot x already exists.\n-- StackTrace --\njava.io.IOException: Snapshot x already exists.\n\tat java.base/java.lang.Thread.run(Thread.java:840)\n';

@@ -84,6 +84,43 @@ describe('the files of a snapshot', () => {
     }
   });
 
+  test('need no TOC where an SSTable was streamed as a whole, but what it cannot be read without', async () => {
+    const big = ['Data.db', 'Index.db', 'Statistics.db', 'CompressionInfo.db'];
+    const uncompressed = ['Data.db', 'Index.db', 'Statistics.db', 'CRC.db'];
+    const tries = ['Data.db', 'Partitions.db', 'Rows.db', 'Statistics.db', 'CompressionInfo.db'];
+    for (const [format, needed] of [
+      ['big', big],
+      ['big', uncompressed],
+      ['bti', tries],
+    ] as const) {
+      const at = `${snapshot(`cases-${HEX}`)}/nb-3gfp_0z8m_1k-${format}-`;
+      const streamed = Object.fromEntries([...needed, 'Filter.db', 'Digest.crc32'].map((c) => [c, c]));
+      const root = await temporaryFolder();
+      await files(root, sstable(at, streamed));
+      expect(await snapshotFiles([root], 'thehive', 't', [cases])).toHaveLength(needed.length + 2);
+      for (const gone of needed) {
+        const other = await temporaryFolder();
+        const { [gone]: _, ...rest } = streamed;
+        await files(other, sstable(at, rest));
+        await expect(snapshotFiles([other], 'thehive', 't', [cases]), gone).rejects.toMatchObject({
+          code: 'snapshot-failed',
+          message: expect.stringContaining('which it cannot be read without'),
+        });
+      }
+    }
+  });
+
+  test('of a format that is not known need a TOC', async () => {
+    const root = await temporaryFolder();
+    const at = `${snapshot(`cases-${HEX}`)}/`;
+    await files(root, { [`${at}notes`]: '', ...sstable(`${at}zz-1-other-`) });
+    expect(await snapshotFiles([root], 'thehive', 't', [cases])).toHaveLength(4);
+    await files(root, { [`${at}zz-2-new-Data.db`]: '' });
+    await expect(snapshotFiles([root], 'thehive', 't', [cases])).rejects.toMatchObject({
+      message: expect.stringContaining('its format is not known'),
+    });
+  });
+
   test('that vanish while they are listed fail with a type: the snapshot was cleared', async () => {
     const root = await temporaryFolder();
     const at = snapshot(`cases-${HEX}`);

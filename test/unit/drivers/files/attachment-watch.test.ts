@@ -1,34 +1,55 @@
+import type * as fs from 'node:fs/promises';
 import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { AttachmentWatch, STORED } from '../../../../src/drivers/files/attachment-watch.ts';
+import { AttachmentWatch } from '../../../../src/drivers/files/attachment-watch.ts';
 import { PathTable } from '../../../../src/drivers/files/path-table.ts';
+import { STORED } from '../../../../src/drivers/files/watch.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 
 const POLL_MS = 10;
 
+/** How often the folder of all pins goes right after it was made. */
+const taken = vi.hoisted(() => ({ times: 0 }));
+vi.mock('node:fs/promises', async (original) => {
+  const real = await original<typeof fs>();
+  const mkdir = (async (path, options) => {
+    const made = await real.mkdir(path, options);
+    if (String(path).endsWith('.skep-pins') && taken.times > 0) {
+      taken.times--;
+      await real.rmdir(path);
+    }
+    return made;
+  }) as typeof real.mkdir;
+  return { ...real, mkdir };
+});
+
 async function scene(o: { skip?: (path: string) => Promise<boolean> } = {}) {
   const location = await temporaryFolder();
   await mkdir(join(location, 'attachment'));
-  const seen: { path: string; source: string }[] = [];
+  const seen: { path: string; id: number }[] = [];
   const paths = new PathTable();
   const watch = new AttachmentWatch({
     location,
     run: 'run-1',
     paths,
     skip: o.skip ?? (async () => false),
-    onNew: (id) => seen.push({ path: paths.pathOf(id), source: watch.sourceOf(id) }),
+    onNew: (id) => seen.push({ path: paths.pathOf(id), id }),
   });
   onTestFinished(() => watch.stop());
   const at = (name: string) => join(location, 'attachment', name);
   const names = () => seen.map((s) => s.path.replace('attachment/', '')).sort();
   const until = (n: number) => vi.waitFor(() => expect(seen).toHaveLength(n), { timeout: 10_000, interval: 2 });
-  return { location, watch, seen, at, names, paths, until };
+  const read = async (id: number) => {
+    const source = await watch.open(id);
+    return readFile('file' in source ? source.file : '', 'utf8');
+  };
+  return { location, watch, seen, at, names, paths, until, read };
 }
 
 describe('a watch over attachments', () => {
   test('sees what is there, then what comes, each once, and keeps the bytes of what is deleted', async () => {
-    const { location, watch, seen, at, names, until } = await scene();
+    const { location, watch, seen, at, names, until, read } = await scene();
     await writeFile(at('a'), 'one');
     await watch.start(POLL_MS);
     expect(names()).toEqual(['a']);
@@ -39,7 +60,7 @@ describe('a watch over attachments', () => {
     await watch.look();
     expect(names()).toEqual(['a', 'b']);
     expect(watch.seen).toBe(2);
-    for (const s of seen) expect(await readFile(s.source, 'utf8')).toBe(s.path.endsWith('a') ? 'one' : 'two');
+    for (const s of seen) expect(await read(s.id)).toBe(s.path.endsWith('a') ? 'one' : 'two');
     await watch.stop();
     await watch.stop();
     expect(await readdir(location)).toEqual(['attachment']);
@@ -58,12 +79,20 @@ describe('a watch over attachments', () => {
     expect((await readdir(join(location, '.skep-pins'))).sort()).toEqual(['alive', 'run-1']);
   });
 
+  test('begins though another run that ends takes the folder of all pins away meanwhile', async () => {
+    const { location, watch } = await scene();
+    taken.times = 2;
+    await watch.start(POLL_MS);
+    expect(taken.times).toBe(0);
+    expect(await readdir(join(location, '.skep-pins'))).toEqual(['run-1']);
+  });
+
   test('pins a file that is still being written, so that its end is seen through the pin', async () => {
-    const { watch, seen, at } = await scene();
+    const { watch, seen, at, read } = await scene();
     await writeFile(at('a'), 'half');
     await watch.start(POLL_MS);
     await writeFile(at('a'), ' and half', { flag: 'a' });
-    expect(await readFile(seen[0]!.source, 'utf8')).toBe('half and half');
+    expect(await read(seen[0]!.id)).toBe('half and half');
   });
 
   test('sees a last look’s files though nothing has told of a change: also those in other folders', async () => {

@@ -43,6 +43,22 @@ describe.each(['8.19.0', '7.17.29'] as const)('a lab with elasticsearch %s', (el
     expect(configSchema.parse(parse(skepYaml(record))).clusters['trial']?.state_folder).toBe('/labs/a/skep-state');
   });
 
+  it('needs no ssh when it is one machine, and TLS for JMX', () => {
+    const alone = layoutOf({ root: '/labs/a', name: 'trial', nodes: 1 });
+    const versions = { cassandra: '4.1.10', elasticsearch } as const;
+    const config = skepYaml(describeLab(alone, 'id', versions, secrets, certificates));
+    expect(configSchema.parse(parse(config)).clusters['trial']?.nodes).toMatchObject([
+      { name: 'n1', transport: 'local', cassandra: '127.0.0.1', elasticsearch: true, thehive: true },
+    ]);
+    expect(config).not.toContain('ssh');
+    expect(parse(config).clusters.trial.cassandra.nodetool).toEqual([
+      'env',
+      'HOME=/labs/a/{node}/cassandra',
+      '/labs/a/{node}/cassandra/bin/nodetool',
+      '--ssl',
+    ]);
+  });
+
   it('writes no password into its record or its configuration', () => {
     expect(labRecord.parse(JSON.parse(JSON.stringify(record)))).toEqual(record);
     expect(JSON.stringify(record) + skepYaml(record)).not.toContain('never written');

@@ -7,16 +7,16 @@ const layout = layoutOf({ root: '/labs/a' });
 const node = layout.nodes[1] as NodeLayout;
 
 describe('tokensOf', () => {
-  const all = [1, 2, 3].flatMap((n) => tokensOf(n));
+  const all = [1, 2, 3].flatMap((n) => tokensOf(n, 3));
 
   it('gives every node sixteen tokens, all different and inside the ring', () => {
-    expect(tokensOf(1)).toHaveLength(16);
+    expect(tokensOf(1, 3)).toHaveLength(16);
     expect(new Set(all).size).toBe(48);
     expect(all.every((t) => t > -(2n ** 63n) && t < 2n ** 63n)).toBe(true);
   });
 
   it('interleaves the nodes, so that neighbours on the ring are different nodes', () => {
-    const owner = new Map([1, 2, 3].flatMap((n) => tokensOf(n).map((t) => [t, n] as const)));
+    const owner = new Map([1, 2, 3].flatMap((n) => tokensOf(n, 3).map((t) => [t, n] as const)));
     const ring = [...owner.keys()].sort((a, b) => (a < b ? -1 : 1)).map((t) => owner.get(t));
     expect(ring.slice(0, 6)).toEqual([1, 2, 3, 1, 2, 3]);
   });

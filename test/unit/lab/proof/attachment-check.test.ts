@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { FileOp, LedgerTransaction } from '../../../../lab/ledger/model.ts';
+import { openAttachments } from '../../../../lab/load/attachment-store.ts';
 import { checkAttachments } from '../../../../lab/proof/attachment-check.ts';
 import type { ScannedVertex } from '../../../../lab/proof/graph-reader.ts';
 import type { Expectation } from '../../../../lab/proof/history.ts';
@@ -19,6 +20,7 @@ async function findings(o: {
   const root = await temporaryFolder();
   await mkdir(join(root, 'attachment'));
   for (const [name, text] of Object.entries(o.files)) await writeFile(join(root, 'attachment', name), text);
+  const attachments = openAttachments({ attachmentsDir: root });
   const transactions = o.wrote.map(({ op, text, acked }) => ({
     ackedAtUs: acked ? 1 : undefined,
     files: [{ op, sha256: sha(text), size: text.length }],
@@ -28,7 +30,7 @@ async function findings(o: {
     label: 'Attachment',
     properties: [['attachmentId', sha(text)]],
   })) as ScannedVertex[];
-  return checkAttachments({ transactions, expectations: o.wrote.map((w) => w.expected) }, vertices, root);
+  return checkAttachments({ transactions, expectations: o.wrote.map((w) => w.expected) }, vertices, attachments);
 }
 
 const put = (text: string, expected: Expectation = 'required') => ({ op: 'put', text, acked: true, expected }) as const;

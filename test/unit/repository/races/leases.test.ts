@@ -1,7 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Backend } from '../../../../src/repository/backend/backend.ts';
-import { leaseKey, revocationKey, sweepKey } from '../../../../src/repository/format/names.ts';
+import { leaseKey, manifestKey, revocationKey, sweepKey } from '../../../../src/repository/format/names.ts';
 import { acquireLease, listLeases, unlock, type LeaseKind } from '../../../../src/repository/lease/index.ts';
+import { processMark } from '../../../../src/repository/lease/owner-process.ts';
 import { nextBackupId } from '../support/repository.ts';
 import {
   DEAD,
@@ -51,6 +54,50 @@ onEachBackend('leases', (make) => {
     } else await (await second).release();
     await first.release();
     expect(await listLeases(backend)).toEqual([]);
+  });
+
+  test('of writers that use the staging repository one is let in; others are beside it', async () => {
+    const backend = await make();
+    const first = await hold(backend, 'write', { staging: true });
+    const copy = await hold(backend, 'write');
+    await expect(hold(backend, 'write', { staging: true })).rejects.toMatchObject({
+      code: 'locked',
+      exitCode: 11,
+      message: `another backup of this cluster is under way: ${first.owner.run} of h (pid 1)`,
+      hint: expect.stringContaining(`skep unlock ${first.id}`),
+      context: { lease: first.id },
+    });
+    await first.assertHeld();
+    await first.release();
+    await (await hold(backend, 'write', { staging: true })).release();
+    await copy.release();
+  });
+
+  test('of two backups that begin at the same instant one is let in', async () => {
+    const backend = await make();
+    const both = await Promise.allSettled([1, 2].map(() => hold(backend, 'write', { staging: true })));
+    expect(both.map((r) => r.status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(await listLeases(backend)).toHaveLength(1);
+  });
+
+  test('a backup whose process was killed here is over at once, and can publish no more', async () => {
+    const backend = await make();
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    await once(child, 'spawn');
+    const killed = await hold(backend, 'write', { staging: true });
+    const lease = JSON.parse((await backend.get(leaseKey(killed.id))).toString('utf8')) as { backups: string[] };
+    await killed.leave();
+    const itsOwn = Buffer.from(JSON.stringify({ ...lease, process: processMark(child.pid) }));
+    await backend.put(leaseKey(killed.id), itsOwn, { overwrite: true });
+    expect(await codeOf(hold(backend, 'write', { staging: true }))).toBe('locked');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const next = await hold(backend, 'write', { staging: true });
+    expect((await listLeases(backend)).map(({ id }) => id)).toEqual([next.id]);
+    const place = manifestKey(lease.backups[0] as string);
+    expect(await backend.put(place, Buffer.from('{}'))).toBe('exists');
+    await next.release();
   });
 
   test('of many prunes that begin at once at most one gets the lease', async () => {

@@ -12,7 +12,7 @@ function bucketOf(sizes: ReadonlyMap<string, number>, unlisted: ReadonlySet<stri
       const size = sizes.get(key);
       return size === undefined ? undefined : { size };
     },
-    async *pages(prefix: string, after = '') {
+    async *pages(prefix: string, { after = '' }: { after?: string } = {}) {
       const keys = [...sizes.keys()].filter((k) => k.startsWith(prefix) && k > after && !unlisted.has(k)).sort();
       for (let at = 0; at === 0 || at < keys.length; at += 1000) {
         asked.pages++;

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Budget } from '../../../../src/repository/backend/s3/budget.ts';
+import { Budget } from '../../../src/s3/budget.ts';
 
 describe('a budget', () => {
   test('is never exceeded, and whoever waits gets its turn in order', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { backoff, withRetry } from '../../../../src/repository/backend/s3/retry.ts';
+import { backoff, withRetry } from '../../../src/s3/retry.ts';
 
 /** Fails so often, then gives its value. */
 function failing(times: number, failure: () => Error = () => new Error('later')) {

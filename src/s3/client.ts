@@ -1,7 +1,7 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import type { S3Access } from '../../access.ts';
+import type { S3Access } from './access.ts';
 
 /** How long nothing may be heard from the storage: it may have to wait for its disks. */
 const SILENCE_MS = 60_000;

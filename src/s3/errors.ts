@@ -1,5 +1,6 @@
-import { SkepError, type ErrorCode, type ErrorDetails } from '../../../errors.ts';
-import { throwIfCancelled } from '../../content/cancel.ts';
+import { SkepError, type ErrorCode, type ErrorDetails } from '../errors.ts';
+import { throwIfCancelled } from '../cancel.ts';
+import type { S3Purpose } from './purpose.ts';
 
 const CREDENTIALS = new Set([
   'AccessDenied',
@@ -67,13 +68,21 @@ export function isRetryable(error: unknown): boolean {
   return LATER.has(code) || NETWORK.has(code) || status === 429 || (status !== undefined && status >= 500);
 }
 
+/** Where a request went, and what for. */
+export interface S3Place {
+  location: string;
+  endpoint: string;
+  purpose: S3Purpose;
+}
+
+/** A question about the bucket that the storage does not know, or does not answer to us. */
+export function isUnknownToStorage(error: unknown): boolean {
+  const status = error instanceof SkepError ? Number(error.context['status']) : NaN;
+  return status < 500 || status === 501;
+}
+
 /** A failure of the object storage as a typed error. `what` reads like "write objects/ab/…". */
-export function s3Error(
-  error: unknown,
-  what: string,
-  place: { location: string; endpoint: string },
-  signal?: AbortSignal,
-): SkepError {
+export function s3Error(error: unknown, what: string, place: S3Place, signal?: AbortSignal): SkepError {
   if (error instanceof SkepError) return error;
   try {
     throwIfCancelled(signal);
@@ -82,12 +91,13 @@ export function s3Error(
   }
   const facts = factsOf(error);
   const { code, status } = facts;
+  const { key, noBucket, noObject, credentials, failed } = place.purpose;
   const make = (as: ErrorCode, message: string, details: ErrorDetails = {}): SkepError =>
     new SkepError(as, message, { cause: causeOf(error, code), context: contextOf(facts), ...details });
   const why = status === undefined ? code : `${code} (${status})`;
   if (code === 'NoSuchBucket') {
-    return make('repository-missing', `there is no bucket for ${place.location} at ${place.endpoint}`, {
-      hint: 'Make the bucket, or mend `repository` in skep.yaml; then `skep check`.',
+    return make(noBucket, `there is no bucket for ${place.location} at ${place.endpoint}`, {
+      hint: `Make the bucket, or mend \`${key}\` in skep.yaml; then \`skep check\`.`,
     });
   }
   if (NO_SPACE.test(code) || status === 507) {
@@ -95,7 +105,7 @@ export function s3Error(
   }
   // Before the status is looked at: some storages answer 404 to a key that they do not know.
   if (CREDENTIALS.has(code) || status === 401 || (status === 403 && !LATER.has(code))) {
-    return make('repository-credentials', `the storage at ${place.endpoint} refuses to ${what}: ${why}`);
+    return make(credentials, `the storage at ${place.endpoint} refuses to ${what}: ${why}`);
   }
   if (code === 'RequestTimeTooSkewed') {
     return make('clock-skew', `the storage at ${place.endpoint} and this machine disagree about the time`, {
@@ -104,22 +114,22 @@ export function s3Error(
   }
   if (REGION.has(code)) {
     return make('config-invalid', `the storage at ${place.endpoint} belongs to another region: ${why}`, {
-      hint: 'Mend `repository.s3.region` and `repository.s3.endpoint` in skep.yaml.',
+      hint: `Mend \`${key}.s3.region\` and \`${key}.s3.endpoint\` in skep.yaml.`,
     });
   }
-  if (status === 404) return make('object-missing', `nothing there to ${what}`);
+  if (status === 404) return make(noObject, `nothing there to ${what}`);
   if (status === undefined && TLS.test(code)) {
-    return make('repository-failed', `the certificate of ${place.endpoint} is not trusted: ${code}`, {
-      hint: 'Name the CA that signed it in `repository.s3.ca_file`, or mend `repository.s3.endpoint`.',
+    return make(failed, `the certificate of ${place.endpoint} is not trusted: ${code}`, {
+      hint: `Name the CA that signed it in \`${key}.s3.ca_file\`, or mend \`${key}.s3.endpoint\`.`,
     });
   }
   if (NETWORK.has(code) || code === 'ENOTFOUND' || code === 'TimeoutError') {
-    return make('repository-failed', `cannot reach ${place.endpoint} to ${what}: ${code}`, {
+    return make(failed, `cannot reach ${place.endpoint} to ${what}: ${code}`, {
       retryable: true,
-      hint: 'Check `repository.s3.endpoint` and the network between the nodes and it; then `skep check`.',
+      hint: `Check \`${key}.s3.endpoint\` and the network between the nodes and it; then \`skep check\`.`,
     });
   }
-  return make('repository-failed', `cannot ${what}: ${why}`, { retryable: isRetryable(error) });
+  return make(failed, `cannot ${what}: ${why}`, { retryable: isRetryable(error) });
 }
 
 function factsOf(error: unknown): Facts {

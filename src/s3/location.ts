@@ -1,4 +1,4 @@
-import { SkepError } from '../../../errors.ts';
+import { SkepError } from '../errors.ts';
 
 const SCHEME = 's3://';
 
@@ -18,7 +18,7 @@ export function parseS3Location(location: string): S3Location {
   const parts = folders.filter((part) => part !== '');
   const bad = !/^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/.test(bucket) || parts.some((p) => p === '.' || p === '..');
   if (!isS3Location(location) || bad) {
-    throw new SkepError('config-invalid', `repository ${location} is not s3://bucket or s3://bucket/prefix`);
+    throw new SkepError('config-invalid', `${location} is not s3://bucket or s3://bucket/prefix`);
   }
   return { bucket, prefix: parts.map((part) => `${part}/`).join('') };
 }

@@ -1,4 +1,4 @@
-import { SkepError } from '../../errors.ts';
+import { SkepError } from './errors.ts';
 
 /** Throws the signal's own SkepError, or `cancelled`. */
 export function throwIfCancelled(signal: AbortSignal | undefined): void {

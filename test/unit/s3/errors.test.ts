@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { SkepError } from '../../../../src/errors.ts';
-import { isRetryable, s3Error } from '../../../../src/repository/backend/s3/s3-error.ts';
+import { SkepError } from '../../../src/errors.ts';
+import { isRetryable, s3Error } from '../../../src/s3/errors.ts';
+import { FOR_REPOSITORY } from '../../../src/s3/purpose.ts';
 
-const place = { location: 's3://b/p', endpoint: 'https://s3.example' };
+const place = { location: 's3://b/p', endpoint: 'https://s3.example', purpose: FOR_REPOSITORY };
 const SECRET = 'wJalrXUtnFEMI';
 
 /** As the SDK throws them: with the request, and what signed it, hanging on. */

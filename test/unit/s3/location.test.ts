@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseS3Location } from '../../../../src/repository/backend/s3/s3-location.ts';
+import { parseS3Location } from '../../../src/s3/location.ts';
 
 describe('a location on an object storage', () => {
   test.each([
