@@ -3,6 +3,7 @@ import type { Backend } from './backend/backend.ts';
 import { decodeManifest, type Mac } from './format/manifest-codec.ts';
 import type { Manifest } from './format/manifest.ts';
 import { BACKUP_ID_PATTERN, manifestCopyKey, manifestKey, publishedKey } from './format/names.ts';
+import { encodePublished } from './format/published.ts';
 import type { Vault } from './sealing/keyring.ts';
 import type { BackupSummary, ManifestFinding, PlainManifest } from './types.ts';
 
@@ -24,8 +25,8 @@ export async function listBackupIds(backend: Backend): Promise<string[]> {
 }
 
 /** To be called when the manifest is there. May be repeated. */
-export async function notePublished(backend: Backend, id: string): Promise<void> {
-  await backend.put(publishedKey(id), Buffer.from(`${JSON.stringify({ at: new Date() })}\n`));
+export async function notePublished({ backend, keyring }: Vault, id: string): Promise<void> {
+  await backend.put(publishedKey(id), encodePublished(new Date().toISOString(), keyring.generation));
 }
 
 /** Ids of the backups of which it is noted that they were published. */

@@ -59,7 +59,7 @@ export async function publishManifest(
   await checkKept(backend, [{ key: manifestKey(id), size: bytes.length }]);
   await putCopy(backend, id, bytes, locked);
   // As the copy: the next prune writes what is missing.
-  await notePublished(backend, id).catch(() => undefined);
+  await notePublished(vault, id).catch(() => undefined);
   const own = [manifestKey(id), manifestCopyKey(id), ...companions.map((c) => companionKey(id, c.companion.file))];
   if (retention !== undefined && lockMs !== undefined) await lockKeys(retention, own, lockMs);
   return decodeManifest(bytes, id);

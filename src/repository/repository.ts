@@ -216,7 +216,7 @@ class BackendRepository implements Repository {
   }
 
   verify(options: VerifyOptions): Promise<VerifyReport> {
-    return verify(this.#vault, options);
+    return verify(this.#vault, this.id, options);
   }
 
   acquireLease(

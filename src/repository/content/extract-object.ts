@@ -2,8 +2,8 @@ import { hash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { SkepError } from '../../errors.ts';
 import { WriteBack } from '../backend/path/write-back.ts';
+import { damageOrWrongKey } from '../damage/wrong-key.ts';
 import { type Encoding, objectKey } from '../format/names.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import { throwIfCancelled } from '../../cancel.ts';
@@ -110,12 +110,14 @@ async function writeHere(
 }
 
 async function writeInThread(
-  { backend, keyring }: Vault,
+  vault: Vault,
   { name, encoding }: StoredObject,
   { path, handle, writeBack }: Target,
   { signal, onBytes }: ExtractOptions,
 ): Promise<number> {
-  const from = backend.openFile!(objectKey(name, encoding));
+  const { backend, keyring } = vault;
+  const key = objectKey(name, encoding);
+  const from = backend.openFile!(key);
   const to = { path, descriptor: handle.fd };
   const watch = { check: () => throwIfCancelled(signal), onBytes };
   try {
@@ -127,7 +129,7 @@ async function writeInThread(
     if (keyring.objectName(sha256) !== name) throw hashMismatch(name);
     return size;
   } catch (error) {
-    throw error instanceof SkepError ? ofObject(error, name) : error;
+    throw ofObject(await damageOrWrongKey(vault, key, error), name);
   } finally {
     fs.closeSync(from.descriptor);
   }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { SkepError } from '../../errors.ts';
 import { errnoCode } from '../backend/path/fs-error.ts';
+import { damageOrWrongKey } from '../damage/wrong-key.ts';
 import { type Encoding, objectKey } from '../format/names.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import { throwIfCancelled } from '../../cancel.ts';
@@ -19,13 +20,15 @@ export async function readObject(
 
 /** The plain content in chunks; the last one is followed by `object-damaged` when the hash differs. */
 export async function* plainChunks(
-  { backend, keyring }: Vault,
+  vault: Vault,
   name: string,
   encoding: Encoding,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
+  const { backend, keyring } = vault;
   const digest = createHash('sha256');
-  const stored = await backend.read(objectKey(name, encoding));
+  const key = objectKey(name, encoding);
+  const stored = await backend.read(key);
   try {
     for await (const chunk of decode(stored, encoding, keyring.identities)) {
       throwIfCancelled(signal);
@@ -33,7 +36,7 @@ export async function* plainChunks(
       yield chunk;
     }
   } catch (error) {
-    if (error instanceof SkepError) throw ofObject(error, name);
+    if (error instanceof SkepError) throw ofObject(await damageOrWrongKey(vault, key, error), name);
     throw new SkepError('repository-failed', `cannot read object ${name}: ${errnoCode(error)}`, { cause: error });
   } finally {
     stored.destroy();
@@ -42,11 +45,13 @@ export async function* plainChunks(
 }
 
 /** What is wrong, with the object that it is about. */
-export function ofObject(error: SkepError, name: string): SkepError {
-  if (!['object-damaged', 'key-missing', 'key-wrong'].includes(error.code)) return error;
+export function ofObject(error: unknown, name: string): unknown {
+  if (!(error instanceof SkepError) || !OF_AN_OBJECT.has(error.code)) return error;
   const { code, hint, cause } = error;
   return new SkepError(code, `object ${name}: ${error.message}`, { hint, cause, context: { object: name } });
 }
+
+const OF_AN_OBJECT: ReadonlySet<string> = new Set(['object-damaged', 'key-missing', 'key-wrong']);
 
 /** Where the content is, in whichever encoding. `object-missing` when it is not there. */
 export async function locate(

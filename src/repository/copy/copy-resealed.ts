@@ -116,7 +116,10 @@ async function* inOrder<T, R>(items: AsyncIterable<T>, work: (item: T) => Promis
   const under: Promise<R>[] = [];
   try {
     for await (const item of items) {
-      under.push(work(item));
+      const result = work(item);
+      // It may fail while an earlier one is awaited; it is told when its turn comes.
+      result.catch(() => undefined);
+      under.push(result);
       if (under.length >= PARALLEL) yield await (under.shift() as Promise<R>);
     }
     while (under.length > 0) yield await (under.shift() as Promise<R>);

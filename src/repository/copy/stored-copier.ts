@@ -1,11 +1,10 @@
 import { createHash, hash } from 'node:crypto';
-import { zstdDecompressSync } from 'node:zlib';
 import { SkepError } from '../../errors.ts';
 import type { Backend, Batch, Staged } from '../backend/backend.ts';
 import { checkKept } from '../check-kept.ts';
 import { throwIfCancelled } from '../../cancel.ts';
 import { DamageNotes } from '../damage/notes.ts';
-import { MAX_PLAIN_PIECE } from '../format/piece.ts';
+import { decompressPiece, pieceHash } from '../format/piece.ts';
 import type { NeededKey } from '../needed-keys.ts';
 import { hashOf } from '../verify/check-objects.ts';
 import type { KnownForms } from '../known-forms.ts';
@@ -221,7 +220,7 @@ function tellsBytes({ name, stored }: NeededKey): boolean {
 function isRight({ name, stored }: NeededKey, bytes: Buffer): boolean {
   if (stored !== undefined) return hash('sha256', bytes) === stored.sha256;
   try {
-    return hash('sha256', zstdDecompressSync(bytes, { maxOutputLength: MAX_PLAIN_PIECE })) === name;
+    return pieceHash(decompressPiece(bytes)) === name;
   } catch {
     return false;
   }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { SkepError } from '../../errors.ts';
 import { NAME_PATTERN } from './names.ts';
@@ -12,6 +13,8 @@ const keysSchema = z.object({
   recipients: z.array(z.string().regex(/^age1[0-9a-z]+$/)).min(1),
   naming: z.base64().min(1),
   mac: z.string().regex(NAME_PATTERN),
+  /** Of the members before it; absent where an older version has written it. */
+  sha256: z.string().optional(),
 });
 
 /** Content of `keys/<generation>.json`. */
@@ -46,25 +49,48 @@ export function keysText(keys: Pick<Keys, 'repository' | 'generation' | 'recipie
 }
 
 export function encodeKeys(keys: Keys): Buffer {
-  return Buffer.from(`${JSON.stringify(keys, null, 2)}\n`);
+  return Buffer.from(`${JSON.stringify({ ...keys, sha256: sumOf(keys) }, null, 2)}\n`);
 }
 
-/** Error: `repository-damaged`. */
-export function decodeKeys(bytes: Uint8Array, generation: number): Keys {
-  const key = keysKey(generation);
-  const hint = `Put ${key} back from a copy of the repository.`;
+/** `mac` tells nothing to who has no naming key, and nothing of `naming`. */
+function sumOf({ format, repository, generation, createdAt, recipients, naming, mac }: Keys): string {
+  return hash('sha256', JSON.stringify([format, repository, generation, createdAt, recipients, naming, mac]));
+}
+
+/** A generation as it is stored. */
+export interface StoredKeys {
+  generation: number;
+  /** What it says; undefined where it cannot be read. */
+  keys: Keys | undefined;
+  /** `repository-damaged` where it is not what was written. */
+  damage: SkepError | undefined;
+}
+
+export function decodeKeys(bytes: Uint8Array, generation: number): StoredKeys {
   let json: unknown;
   try {
     json = JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch (cause) {
-    throw new SkepError('repository-damaged', `${key} is not JSON`, { cause, hint });
+    return { generation, keys: undefined, damage: damagedKeys(generation, 'is not JSON', cause) };
   }
   const parsed = keysSchema.safeParse(json);
   if (!parsed.success) {
-    throw new SkepError('repository-damaged', `${key} cannot be read: ${z.prettifyError(parsed.error)}`, { hint });
+    const why = `cannot be read: ${z.prettifyError(parsed.error)}`;
+    return { generation, keys: undefined, damage: damagedKeys(generation, why) };
   }
-  if (parsed.data.generation !== generation) {
-    throw new SkepError('repository-damaged', `${key} is generation ${parsed.data.generation}`, { hint });
+  const { sha256, ...keys } = parsed.data;
+  if (keys.generation !== generation) {
+    return { generation, keys: undefined, damage: damagedKeys(generation, `is generation ${keys.generation}`) };
   }
-  return parsed.data;
+  const differs = sha256 !== undefined && sha256 !== sumOf(keys);
+  return { generation, keys, damage: differs ? damagedKeys(generation, 'has another checksum') : undefined };
+}
+
+export function damagedKeys(generation: number, why: string, cause?: unknown): SkepError {
+  const key = keysKey(generation);
+  return new SkepError('repository-damaged', `${key} ${why}`, {
+    hint: `Put ${key} back from a copy of the storage; if there is none, \`skep keys rotate\` writes a new generation.`,
+    context: { key },
+    cause,
+  });
 }

@@ -48,10 +48,19 @@ export function compressPiece(plain: Uint8Array): Buffer {
   return zstdCompressSync(plain);
 }
 
+/** Plain bytes of a whole stored form; throws a plain Error. Node passes over what follows the frame, the standard tool does not. */
+export function decompressPiece(compressed: Uint8Array): Buffer {
+  // With `info` it answers how much it took, in a form its types do not know.
+  const answer: unknown = zstdDecompressSync(compressed, { maxOutputLength: MAX_PLAIN_PIECE, info: true });
+  const { buffer, engine } = answer as { buffer: Buffer; engine: { bytesWritten: number } };
+  if (engine.bytesWritten !== compressed.length) throw new Error('bytes follow the zstd frame');
+  return buffer;
+}
+
 /** Whether stored bytes are the piece with this plain content, whichever version of zstd has made them. */
 export function holdsPiece(compressed: Uint8Array, plain: Uint8Array): boolean {
   try {
-    return zstdDecompressSync(compressed, { maxOutputLength: MAX_PLAIN_PIECE }).equals(plain);
+    return decompressPiece(compressed).equals(plain);
   } catch {
     return false;
   }
@@ -99,7 +108,7 @@ export function decodeChildRef(line: unknown): ChildRef | undefined {
 
 function decompress(stored: Uint8Array, name: string): Buffer {
   try {
-    return zstdDecompressSync(stored, { maxOutputLength: MAX_PLAIN_PIECE });
+    return decompressPiece(stored);
   } catch (cause) {
     throw damaged(name, 'it cannot be decompressed', cause);
   }

@@ -15,7 +15,7 @@
 # (AGE-SECRET-KEY-1…), for sealed repositories. `lay-out` may be repeated: what is there with the right content stays.
 # Notes of work go below $TMPDIR (200 MB for a million files).
 #
-# Exit codes: 0 ok, 1 failure, 2 usage, 4 damage found, 10 no repository, 12 no identity, 15 another format.
+# Exit codes: 0 ok, 1 failure, 2 usage, 4 damage found, 10 no repository, 12 no identity that fits, 15 another format.
 set -u
 LC_ALL=C
 export LC_ALL
@@ -30,8 +30,9 @@ damage() { # TEXT: notes damage and goes on
   echo . >>"$work/damage"
 }
 
-finish() { # ends with 4 when damage was noted, with 1 when a file could not be written
+finish() { # ends with 4 when damage was noted, with 12 when something is sealed to other keys, with 1 when a file could not be written
   [ ! -s "$work/damage" ] || fail 4 "$(wc -l <"$work/damage") damaged: nothing of it was used"
+  [ ! -s "$work/unopened" ] || fail 12 'the identity does not fit all of it: this needs an older identity too, in the same file'
   [ ! -s "$work/unwritten" ] || fail 1 "$(wc -l <"$work/unwritten") files could not be written; run the same command again"
 }
 
@@ -53,7 +54,16 @@ opened() { # KEY: the plain content of an object or a piece, by the suffixes of 
 
 unsealed() { # KEY
   need_identity
-  age -d -i "$identity" <"$repository/$1"
+  unseal <"$repository/$1"
+}
+
+unseal() { # opens an age file; makes $work/closed when age says that it is sealed to other keys (or its header is damaged)
+  age -d -i "$identity" 2>"$work/age" && return
+  case $(cat "$work/age") in
+    *'no identity matched'*) : >"$work/closed" ;;
+    *) cat "$work/age" >&2 ;;
+  esac
+  return 1
 }
 
 need_identity() {
@@ -122,7 +132,10 @@ join_pieces() { # NAME…
 }
 
 walk_check() { # a piece is named by its SHA-256; one that is sealed was checked by the inventory, and by age
-  if [ $walk_suffix = .zst ]; then
+  if [ -e "$work/closed" ]; then
+    echo . >>"$work/unopened"
+    return 1
+  elif [ $walk_suffix = .zst ]; then
     while read -r name; do printf '%s  %s\n' "$name" "$name"; done >"$work/pieces.sums"
     (cd "$work/pieces" && sha256sum --quiet --strict -c "$work/pieces.sums" 2>/dev/null) | cut -d: -f1 >"$work/bad"
   else
@@ -139,7 +152,7 @@ walk() { # listing|inventory ROOT FILE: writes the entries of a tree, one JSON o
   printf '%s\n' "$2" >"$work/names"
   walk_level=
   while :; do
-    rm -rf "$work/pieces"
+    rm -rf "$work/pieces" "$work/closed"
     mkdir "$work/pieces"
     while read -r name; do printf 'listings/%.2s/%s%s\n' "$name" "$name" "$walk_suffix"; done <"$work/names" | batches unpack
     walk_check <"$work/names" || return
@@ -224,12 +237,18 @@ put_alike() { # FOLDER KEY…: raw objects under their own names
   cd -- "$out"
 }
 
-judge() { # KEY PATH SHA256: a file that is not right is damage only if its object is
+judge() { # KEY PATH SHA256 STORED: a file that is not right is damage only if its object is, and not if only the identity does not fit
+  rm -f "$work/closed"
   if [ "$(opened "$1" 2>/dev/null | sha256sum | cut -c1-64)" = "$3" ]; then
     printf 'restore.sh: %s could not be written\n' "$2" >&2
     echo . >>"$work/unwritten"
+    return
+  fi
+  rm -f -- "$2"
+  if [ -e "$work/closed" ] && { [ "$(sha256sum <"$repository/$1" | cut -c1-64)" = "$4" ] || is_renewed "$1"; }; then
+    printf 'restore.sh: %s is sealed to an older key; it holds %s\n' "$1" "$2" >&2
+    echo . >>"$work/unopened"
   else
-    rm -f -- "$2"
     damage "$1 is missing or damaged; it holds $2"
   fi
 }
@@ -256,7 +275,7 @@ lay_out() { # ID NODE STORE FOLDER PREFIX
     | if .[0] | is_alike then "put_alike \(.[0] | folder | @sh) \(map(key) | join(" "))"
       else .[] | "put \(key) \("./" + .p | @sh)" end' <"$work/missing" >"$work/steps"
   . "$work/steps"
-  not_right | jq -r "$JQ_ENTRY"'"judge \(key) \("./" + .p | @sh) \(plain)"' >"$work/steps"
+  not_right | jq -r "$JQ_ENTRY"'"judge \(key) \("./" + .p | @sh) \(plain) \(.z[1]? // "")"' >"$work/steps"
   . "$work/steps"
   jq -nr "$JQ_ENTRY"'def octal: . as $m | [512, 64, 8, 1] | map((($m / .) | floor) % 8 | tostring) | add;
     runs(inputs | select(.m); .m) | "chmod \(.[0].m | octal) -- \(map("./" + .p) | @sh)"' <"$work/files" >"$work/steps"
@@ -311,7 +330,12 @@ details() { # ID
     jq .details "$manifest"
   else
     need_identity
-    jq -r .sealed "$manifest" | base64 -d | age -d -i "$identity" | jq .
+    jq -r .sealed "$manifest" | base64 -d | unseal >"$work/details" || {
+      [ ! -e "$work/closed" ] || echo . >>"$work/unopened"
+      finish
+      fail 4 "the details of backup $1 cannot be opened"
+    }
+    jq . "$work/details"
   fi
 }
 

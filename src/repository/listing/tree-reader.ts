@@ -1,19 +1,21 @@
 import { SkepError } from '../../errors.ts';
+import { damageOrWrongKey } from '../damage/wrong-key.ts';
 import { pieceKey } from '../format/names.ts';
 import { compareBytewise } from '../format/order.ts';
 import { decodeChildRef, openPiece, plainPiece, type ChildRef, type Piece, type TreeKind } from '../format/piece.ts';
-import type { Keyring, Vault } from '../sealing/keyring.ts';
+import type { Vault } from '../sealing/keyring.ts';
 import { openSealedBytes } from '../sealing/open.ts';
 
-/** Reads and checks one piece. Errors: `object-missing`, `object-damaged`, `key-missing`. */
+/** Reads and checks one piece. Errors: `object-missing`, `object-damaged`, `key-missing`, `key-wrong`. */
 export async function readPiece(
-  { backend, keyring }: Vault,
+  vault: Vault,
   expected: { name: string; kind: TreeKind; level?: number },
 ): Promise<Piece> {
   const { name, kind } = expected;
+  const { backend, keyring } = vault;
   const encoding = keyring.pieceEncoding(kind);
   const stored = await backend.get(pieceKey(name, encoding));
-  const compressed = encoding === 'zstd+age' ? await openSealedPiece(stored, name, keyring) : stored;
+  const compressed = encoding === 'zstd+age' ? await openSealedPiece(vault, stored, name) : stored;
   return openPiece(compressed, { ...expected, nameOf: (sha256) => keyring.pieceName(kind, sha256) });
 }
 
@@ -22,10 +24,11 @@ export async function checkPiece({ backend, keyring }: Vault, name: string): Pro
   plainPiece(await backend.get(pieceKey(name, keyring.pieceEncoding('inventory'))), { name });
 }
 
-async function openSealedPiece(stored: Buffer, name: string, keyring: Keyring): Promise<Buffer> {
+async function openSealedPiece(vault: Vault, stored: Buffer, name: string): Promise<Buffer> {
   try {
-    return await openSealedBytes(stored, keyring.identities);
-  } catch (error) {
+    return await openSealedBytes(stored, vault.keyring.identities);
+  } catch (cause) {
+    const error = await damageOrWrongKey(vault, pieceKey(name, 'zstd+age'), cause);
     if (error instanceof SkepError && error.code === 'object-damaged') throw damagedPiece(name, error.message);
     throw error;
   }

@@ -22,7 +22,7 @@ export async function completeBackups(vault: Vault): Promise<void> {
       throw error;
     }
     await completeCopy(backend, id);
-    if (!noted.has(id)) await notePublished(backend, id);
+    if (!noted.has(id)) await notePublished(vault, id);
   }
 }
 

@@ -12,10 +12,12 @@ export interface Vault {
 
 /** The keys of a sealed repository, as far as they are known. */
 interface KnownKeys {
+  /** The newest. */
+  generation: number;
   /** 32 bytes. */
   namingKey: Buffer | undefined;
-  /** Of the newest generation. */
-  recipients: readonly string[];
+  /** Of the newest generation; why they are not known where that is damaged. */
+  recipients: readonly string[] | SkepError;
   /** Whom new contents must be sealed to; whatever the repository says when absent. */
   expected: readonly string[] | undefined;
   identities: readonly string[];
@@ -45,10 +47,11 @@ export class Keyring {
     return this.#keys?.identities ?? [];
   }
 
-  /** Whom new contents are sealed to (`age1…`); undefined when they are not. Error: `key-wrong`. */
+  /** Whom new contents are sealed to (`age1…`); undefined when they are not. Errors: `key-wrong`, `repository-damaged`. */
   recipients(): readonly string[] | undefined {
     if (this.#keys === undefined) return undefined;
     const { recipients, expected } = this.#keys;
+    if (recipients instanceof SkepError) throw recipients;
     if (expected === undefined || sameMembers(recipients, expected)) return recipients;
     throw new SkepError('key-wrong', 'the repository seals to other recipients than the configuration names', {
       hint: 'Run `skep keys` to see both; `skep keys rotate` seals new contents to those of the configuration (of a copy: with `--of`).',
@@ -68,6 +71,11 @@ export class Keyring {
 
   pieceEncoding(kind: TreeKind): 'zstd' | 'zstd+age' {
     return this.sealed && kind === 'listing' ? 'zstd+age' : 'zstd';
+  }
+
+  /** Of the newest keys; undefined where the repository is not sealed. */
+  get generation(): number | undefined {
+    return this.#keys?.generation;
   }
 
   get namingKey(): Buffer | undefined {

@@ -2,8 +2,8 @@ import { SkepError } from '../../errors.ts';
 import type { RepositoryAccess } from '../access.ts';
 import type { Backend } from '../backend/backend.ts';
 import type { Descriptor } from '../format/descriptor.ts';
-import { type Keys, keysKey } from '../format/keys.ts';
-import { isGenuine, openNamingKey, readGenerations } from './generations.ts';
+import { keysKey, type StoredKeys } from '../format/keys.ts';
+import { findGenerations, isGenuine, openNamingKey } from './generations.ts';
 import { Keyring, UNSEALED } from './keyring.ts';
 
 /** The part of the access that opens what is sealed. */
@@ -21,7 +21,7 @@ export async function openKeyring(backend: Backend, descriptor: Descriptor, give
       hint: 'A repository is sealed when it is made: take `sealing` out of skep.yaml, or make another with `skep init`.',
     });
   }
-  const generations = await readGenerations(backend);
+  const generations = await findGenerations(backend);
   const newest = generations.at(-1);
   if (newest === undefined) {
     throw new SkepError('repository-damaged', 'the repository is sealed and has no keys/', {
@@ -29,14 +29,45 @@ export async function openKeyring(backend: Backend, descriptor: Descriptor, give
     });
   }
   const named = given.namingKey === undefined ? undefined : Buffer.from(given.namingKey, 'hex');
-  const opened = identities.length === 0 ? undefined : await openNamingKey(generations, identities);
+  const opened = await openedNamingKey(generations, identities, named !== undefined);
   const namingKey = named ?? opened;
   if (named !== undefined && opened !== undefined && !named.equals(opened)) throw wrongNamingKey(newest);
-  if (namingKey !== undefined && !isGenuine(newest, descriptor.id, namingKey)) throw wrongNamingKey(newest);
-  return new Keyring({ namingKey, recipients: newest.recipients, expected, identities });
+  const whole = generations.findLast(({ damage }) => damage === undefined);
+  if (namingKey !== undefined && whole?.keys !== undefined && !isGenuine(whole.keys, descriptor.id, namingKey)) {
+    throw wrongNamingKey(whole);
+  }
+  const recipients = trustedRecipients(newest, descriptor.id, namingKey);
+  return new Keyring({ generation: newest.generation, namingKey, recipients, expected, identities });
 }
 
-function wrongNamingKey({ generation }: Keys): SkepError {
+/** What the identities give; where another source has the key, damage does not matter. */
+async function openedNamingKey(
+  generations: readonly StoredKeys[],
+  identities: readonly string[],
+  isGiven: boolean,
+): Promise<Buffer | undefined> {
+  if (identities.length === 0) return undefined;
+  try {
+    return await openNamingKey(generations, identities);
+  } catch (error) {
+    if (isGiven && error instanceof SkepError && error.code === 'repository-damaged') return undefined;
+    throw error;
+  }
+}
+
+/** A damaged generation still tells them where its `mac` is right; else why nothing can be sealed by it. */
+function trustedRecipients(
+  { keys, damage }: StoredKeys,
+  repository: string,
+  namingKey: Buffer | undefined,
+): readonly string[] | SkepError {
+  if (damage === undefined) return keys?.recipients ?? [];
+  return keys !== undefined && namingKey !== undefined && isGenuine(keys, repository, namingKey)
+    ? keys.recipients
+    : damage;
+}
+
+function wrongNamingKey({ generation }: StoredKeys): SkepError {
   return new SkepError('key-wrong', `${keysKey(generation)} was not written with this naming key`, {
     hint: 'Give the naming key that `skep init` used; if it is that, someone else has written to the repository.',
   });

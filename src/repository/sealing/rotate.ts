@@ -1,7 +1,7 @@
 import { SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
 import type { KeyGeneration } from '../types.ts';
-import { isGenuine, readGenerations, writeGeneration } from './generations.ts';
+import { findGenerations, isGenuine, readGenerations, writeGeneration } from './generations.ts';
 import { sameMembers, type Vault } from './keyring.ts';
 
 /** See `Repository.keys`. */
@@ -21,8 +21,10 @@ export async function rotateKeys({ backend, keyring }: Vault, repository: string
   if (!keyring.sealed || namingKey === undefined || expected === undefined) {
     throw new SkepError('key-missing', 'keys are rotated with the naming key, to the recipients of the configuration');
   }
-  const newest = (await readGenerations(backend)).at(-1);
-  if (newest !== undefined && sameMembers(newest.recipients, expected)) {
+  const newest = (await findGenerations(backend)).at(-1);
+  // Of a damaged one another is wanted.
+  const current = newest?.damage === undefined ? newest?.keys : undefined;
+  if (current !== undefined && sameMembers(current.recipients, expected)) {
     const hint = 'Put the new recipients into `repository.sealing.recipients` in skep.yaml first.';
     throw new SkepError('usage', 'the repository seals to the recipients of the configuration already', { hint });
   }
@@ -34,7 +36,7 @@ export async function addGeneration(
   backend: Backend,
   keys: { repository: string; recipients: readonly string[]; namingKey: Buffer },
 ): Promise<number> {
-  const generation = ((await readGenerations(backend)).at(-1)?.generation ?? 0) + 1;
+  const generation = ((await findGenerations(backend)).at(-1)?.generation ?? 0) + 1;
   if (await writeGeneration(backend, { ...keys, generation })) return generation;
   throw new SkepError('repository-failed', `another run has written generation ${generation} of the keys just now`, {
     retryable: true,

@@ -47,6 +47,11 @@ export function identityOf(text: string): Identity {
   };
 }
 
+/** Whom an identity opens for, as `age1…`. Error: `key-wrong` for what is not `AGE-SECRET-KEY-1…`. */
+export function ownRecipient(identity: string): string {
+  return bech32.encodeFromBytes('age', pairOf(identity).own);
+}
+
 function pairOf(identity: string): { privateKey: KeyObject; own: Buffer } {
   const raw = decode(identity.toLowerCase(), 'age-secret-key-', 'identity');
   const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8, raw]), format: 'der', type: 'pkcs8' });

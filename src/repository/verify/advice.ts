@@ -29,6 +29,12 @@ function ofKind({ kind, hits }: Omit<Finding, 'hint'>): string {
     case 'companion-missing':
     case 'companion-damaged':
       return 'skep restores the backup without it; by hand the `restore.sh` of any backup reads all of them.';
+    case 'keys-missing':
+    case 'keys-damaged':
+      return (
+        'Put it back from a copy of the storage (a copy by `skep copy` has keys of its own). Without one nothing is lost to who has the ' +
+        'naming key of skep.yaml: keep it safe; if it is the newest generation, `skep keys rotate` writes another.'
+      );
     case 'manifest-unsupported':
       return 'Use the skep that wrote it, or a newer one.';
     case 'manifest-forged':
@@ -78,6 +84,8 @@ function otherwise({ kind, backups }: Omit<Finding, 'hint'>): string | undefined
 
 /** Nothing of the backup is missing. */
 const NEEDS_NONE: ReadonlySet<FindingKind> = new Set([
+  'keys-missing',
+  'keys-damaged',
   'manifest-unsupported',
   'manifest-copy-missing',
   'manifest-copy-damaged',

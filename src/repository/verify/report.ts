@@ -5,6 +5,8 @@ import type { Subset } from './subset.ts';
 export type VerifyLevel = 'structure' | 'presence' | 'data';
 
 export type FindingKind =
+  | 'keys-missing'
+  | 'keys-damaged'
   | 'manifest-missing'
   | 'manifest-torn'
   | 'manifest-unsupported'
@@ -38,7 +40,7 @@ export interface Finding {
   kind: FindingKind;
   /** Key in the repository of what is damaged, e.g. `objects/ab/abcd…`. */
   key: string;
-  /** Name of the object or piece; absent for manifests. */
+  /** Name of the object or piece; absent for manifests and keys. */
   object?: string;
   /** The SHA-256 that the stored bytes should have: backups that expect others are not hit. */
   expected?: string;

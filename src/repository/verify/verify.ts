@@ -7,27 +7,34 @@ import { readInventory, readListing } from '../listing/listing.ts';
 import { listBackupIds } from '../manifests.ts';
 import { holdBackups } from './hold-backups.ts';
 import { noteFindings } from './note-findings.ts';
+import { checkKeys } from './check-keys.ts';
 import { checkObjects } from './check-objects.ts';
 import { checkStructure, type CheckedPart } from './check-structure.ts';
 import { entryId, Findings, hit } from './findings.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import type { VerifyOptions, VerifyReport } from './report.ts';
 
-/** See `Repository.verify`. Throws only when it cannot do its work; damage is in the report. */
-export async function verify(vault: Vault, options: VerifyOptions): Promise<VerifyReport> {
+/** See `Repository.verify`; `repository` is its id. Throws only when it cannot do its work; damage is in the report. */
+export async function verify(vault: Vault, repository: string, options: VerifyOptions): Promise<VerifyReport> {
   const backups = await chooseBackups(vault.backend, options.ids);
   const held = await holdBackups(vault.backend, backups, options.owner);
   try {
-    const report = await verifyBackups(vault, backups, options);
+    const report = await verifyBackups(vault, repository, backups, options);
     return { ...report, notes: [...(await held.notes()), ...report.notes] };
   } finally {
     await held.release();
   }
 }
 
-async function verifyBackups(vault: Vault, backups: string[], options: VerifyOptions): Promise<VerifyReport> {
+async function verifyBackups(
+  vault: Vault,
+  repository: string,
+  backups: string[],
+  options: VerifyOptions,
+): Promise<VerifyReport> {
   const { backend, keyring } = vault;
   const findings = new Findings();
+  await checkKeys(vault, repository, backups, findings);
   const objects = new ObjectTable();
   const parts = await checkStructure(vault, backups, objects, findings, options.signal);
   const nothing = { objects: 0, bytes: 0 };

@@ -283,6 +283,59 @@ describe('damage in a sealed repository', () => {
     expect((await (await openRepository(reading)).verify({ level: 'data' })).ok).toBe(true);
   });
 
+  test('in an age header is told as damage, and not as a wrong key: a verify goes on', async () => {
+    const { folder, location, writing, reading } = await sealed();
+    const manifest = await backUp(await openRepository(writing), folder);
+    const { root } = manifest.parts[0]!;
+    const keys = (await filesBelow(location)).filter((path) => path.endsWith('.age'));
+    for (const key of keys) {
+      const path = join(location, key);
+      const good = await readFile(path);
+      const bad = Buffer.from(good);
+      // In the share of the X25519 stanza.
+      bad[40]! ^= 1;
+      await overwrite(path, bad);
+      const repo = await openRepository(reading);
+      const report = await repo.verify({ level: 'data' });
+      const kind = key.includes(root) ? 'listing-damaged' : 'hash-mismatch';
+      expect(report.findings).toMatchObject([{ kind, key, backups: [manifest.id] }]);
+      const damaged = { code: 'object-damaged', exitCode: 4 };
+      const name = key.slice('objects/ab/'.length).replace(/\..*/, '');
+      const readings = key.includes(root)
+        ? [() => collect(repo.readListing(manifest.parts[0]!))]
+        : [() => repo.extract(name, join(folder, 'out')), async () => collect(await repo.readObject(name))];
+      for (const read of readings) await expect(read()).rejects.toMatchObject(damaged);
+      await overwrite(path, good);
+      await rm(join(location, 'damaged'), { recursive: true });
+    }
+  });
+
+  test('of a header and of the inventory that tells its bytes does not end a verify', async () => {
+    const { folder, location, writing, reading } = await sealed();
+    const manifest = await backUp(await openRepository(writing), folder);
+    for (const key of (await filesBelow(location)).filter((path) => path.startsWith('listings/'))) {
+      const bad = await readFile(join(location, key));
+      bad[40]! ^= 1;
+      await overwrite(join(location, key), bad);
+    }
+    const report = await (await openRepository(reading)).verify({ level: 'structure' });
+    expect(report.findings.map((finding) => finding.kind).sort()).toEqual(['inventory-damaged', 'listing-damaged']);
+    expect(report.findings[0]?.backups).toEqual([manifest.id]);
+  });
+
+  test('is not seen in what is sealed to older keys than the identity', async () => {
+    const { folder, location, writing } = await sealed();
+    const manifest = await backUp(await openRepository(writing), folder);
+    const young = await newKeys();
+    await (await openRepository({ ...writing, recipients: [young.recipient] })).rotateKeys();
+    const repo = await openRepository({ location, identities: [young.identity] });
+    const wrong = { code: 'key-wrong', exitCode: 12 };
+    await expect(repo.verify({ level: 'structure' })).rejects.toMatchObject(wrong);
+    await expect(collect(repo.readListing(manifest.parts[0]!))).rejects.toMatchObject(wrong);
+    const [object] = (await filesBelow(join(location, 'objects'))).map((path) => path.slice(3, 67));
+    await expect(repo.extract(object as string, join(folder, 'out'))).rejects.toMatchObject(wrong);
+  });
+
   test('of an object that was stored anew hits the older backups, not those that have its new bytes', async () => {
     const { folder, location, writing, reading } = await sealed();
     const repo = await openRepository(writing);
@@ -345,7 +398,13 @@ describe('keys', () => {
     const { folder, location, writing } = await sealed();
     const genuine = JSON.parse(await readFile(join(location, 'keys/1.json'), 'utf8')) as object;
     const recipients = [(await newKeys()).recipient];
-    await writeFile(join(location, 'keys/2.json'), JSON.stringify({ ...genuine, generation: 2, recipients }));
+    const forged = { ...genuine, generation: 2, recipients };
+    await writeFile(join(location, 'keys/2.json'), JSON.stringify(forged));
+    // With a checksum that was forgotten nobody is sealed to either.
+    await expect(async () => backUp(await openRepository(writing), folder)).rejects.toMatchObject({
+      code: 'repository-damaged',
+    });
+    await writeFile(join(location, 'keys/2.json'), JSON.stringify({ ...forged, sha256: undefined }));
     await expect(openRepository(writing)).rejects.toMatchObject({ code: 'key-wrong' });
     expect((await (await openRepository(location)).verify({ level: 'data' })).ok).toBe(true);
     await expect(backUp(await openRepository(location), folder)).rejects.toMatchObject({ code: 'key-missing' });

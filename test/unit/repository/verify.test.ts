@@ -183,6 +183,17 @@ describe('damage to a listing or an inventory', () => {
     expect(report.findings[0]?.backups).toEqual([young.id, old.id]);
   });
 
+  test.each(['root', 'inventory'] as const)('a piece (%s) with a byte behind its frame is found', async (member) => {
+    const { repo, backend, old } = await scene();
+    const key = pieceKey(old.parts[0]![member], 'zstd');
+    backend.contents.set(key, Buffer.concat([backend.contents.get(key)!, Buffer.from('x')]));
+    const kind = member === 'root' ? 'listing-damaged' : 'inventory-damaged';
+    await expectFrom(repo, 'structure', [`${kind} ${key}`]);
+    // The next backup of the same files puts the right bytes in its place.
+    await backUp(repo, { 'a/1': 'only old', 'm/same': 'shared', 'm/again': 'shared', z: 'other' });
+    expect(kinds(await repo.verify({ level: 'data' }))).toEqual([]);
+  });
+
   test('an inventory that lacks an object is found, although every piece is whole', async () => {
     const { repo, backend, old } = await scene();
     const part = old.parts[0]!;

@@ -1,7 +1,8 @@
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { MemoryBackend } from '../../../../src/repository/backend/memory-backend.ts';
 import { keysKey } from '../../../../src/repository/format/keys.ts';
+import { objectKey } from '../../../../src/repository/format/names.ts';
 import type { Manifest, Repository } from '../../../../src/repository/index.ts';
 import { initOnBackend, openOnBackend } from '../../../../src/repository/repository.ts';
 import { writeGeneration } from '../../../../src/repository/sealing/generations.ts';
@@ -145,3 +146,50 @@ test('hosts are told in the way of the target where contents are stored anew', a
   const [backup] = await target.list();
   expect(backup?.state === 'complete' && target.isOfHosts(backup.manifest, ['host 1'])).toBe(true);
 });
+
+test.each([1, 2, 3])(
+  'a damaged content that is read %i places behind a slow one only keeps its backup back',
+  async (at) => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => unhandled.push(error);
+    process.on('unhandledRejection', note);
+    onTestFinished(() => void process.off('unhandledRejection', note));
+    const [from, to] = [new MemoryBackend(), new MemoryBackend()];
+    const sealed = await initOnBackend(from, CLUSTER, keysFor(old));
+    const source = await openOnBackend(from, { ...keysFor(old), identities: [old.identity] });
+    const bad = await backUp(sealed, { 0: 'slow', 1: 'one', 2: 'two', 3: 'three', 4: 'four' });
+    const good = await backUp(sealed, { a: 'good' });
+    const entries = await collect(source.readListing(bad.parts[0]!));
+    const [slow, damaged] = [entries[0], entries[at]].map((entry) => objectKey(entry!.object!, 'age'));
+    from.contents.delete(damaged!);
+    const { sizes } = from;
+    from.sizes = async (keys) => {
+      if (keys.includes(slow!)) await new Promise((done) => setTimeout(done, 50));
+      return sizes.call(from, keys);
+    };
+    const target = await initOnBackend(to, CLUSTER, keysFor(stranger));
+    await expect(copy(source, target)).rejects.toMatchObject({
+      code: 'damage-found',
+      exitCode: 4,
+      context: { backups: [bad.id], copied: [good.id] },
+    });
+    expect(unhandled).toEqual([]);
+    expect([await source.leases(), await target.leases()]).toEqual([[], []]);
+  },
+);
+
+test.each(['objects/', 'listings/'])(
+  'a flipped bit in an age header below %s only keeps its backup back',
+  async (prefix) => {
+    const [from, to] = [new MemoryBackend(), new MemoryBackend()];
+    const sealed = await initOnBackend(from, CLUSTER, keysFor(old));
+    const bad = await backUp(sealed, { a: 'bad' });
+    for (const [key, bytes] of from.contents) if (key.startsWith(prefix) && key.endsWith('.age')) bytes[40]! ^= 1;
+    const good = await backUp(sealed, { b: 'good' });
+    const source = await openOnBackend(from, { ...keysFor(old), identities: [old.identity] });
+    await expect(copy(source, await initOnBackend(to, CLUSTER, keysFor(stranger)))).rejects.toMatchObject({
+      code: 'damage-found',
+      context: { backups: [bad.id], copied: [good.id] },
+    });
+  },
+);

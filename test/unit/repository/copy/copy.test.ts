@@ -136,6 +136,14 @@ test.each(['root', 'inventory'] as const)('a damaged piece (%s) is refused', asy
   expect(await to.repo.list()).toEqual([]);
 });
 
+test.each(['root', 'inventory'] as const)('a piece (%s) with a byte behind its frame is refused', async (member) => {
+  const { from, to, old } = await scene();
+  const key = pieceKey(old.parts[0]![member], 'zstd');
+  from.backend.contents.set(key, Buffer.concat([from.backend.contents.get(key)!, Buffer.from('x')]));
+  await expect(copy(from, to, { ids: [old.id] })).rejects.toMatchObject({ code: 'damage-found' });
+  expect(await to.repo.list()).toEqual([]);
+});
+
 test('a target that keeps a part of a leaf of a listing and says that all is well is not believed', async () => {
   const [from, to] = [await memoryRepository(), await memoryRepository()];
   await backUp(from.repo, Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`f${i}`, `content ${i}`])));
