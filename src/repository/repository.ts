@@ -9,6 +9,7 @@ import { BatchObjectWriter } from './content/object-writer.ts';
 import { copyBackups } from './copy/copy.ts';
 import type { CopyEnd, CopyOptions, CopyReport } from './copy/job.ts';
 import { matchKeys } from './copy/match-keys.ts';
+import { judgeBackups } from './damage/judge-backups.ts';
 import { decodeDescriptor, encodeDescriptor, REPOSITORY_FORMAT, type Descriptor } from './format/descriptor.ts';
 import type { FolderMarks } from './folder-marks.ts';
 import type { ListingEntry } from './format/listing-entry.ts';
@@ -191,6 +192,10 @@ class BackendRepository implements Repository {
   }
 
   list(): Promise<BackupSummary[]> {
+    return judgeBackups(this.#vault);
+  }
+
+  manifests(): Promise<BackupSummary[]> {
     return listBackups(this.#vault);
   }
 

@@ -157,10 +157,10 @@ export interface KeyGeneration {
   genuine: boolean | undefined;
 }
 
-/** A line of `list`: a good backup, or a damaged one (never hidden). */
+/** A line of `list`: a good backup, or a damaged one (never hidden). `damage-noted`: it needs what a verify has found damaged. */
 export type BackupSummary =
   | { id: string; state: 'complete'; manifest: PlainManifest }
-  | { id: string; state: 'damaged'; finding: ManifestFinding; message: string };
+  | { id: string; state: 'damaged'; finding: ManifestFinding | 'damage-noted'; message: string };
 
 export interface PublishOptions {
   lease?: Lease;
@@ -242,8 +242,10 @@ export interface Repository {
    * and are damaged (`onDamage` is told why) are written anew.
    */
   publish(draft: ManifestDraft, options?: PublishOptions): Promise<Manifest>;
-  /** Newest first. */
+  /** Newest first. What needs something that was found damaged is damaged, until a backup has stored that anew. */
   list(): Promise<BackupSummary[]>;
+  /** As `list`, judged by their manifests alone. */
+  manifests(): Promise<BackupSummary[]>;
   /** Errors: `backup-unknown`, `manifest-damaged`. */
   readManifest(id: string): Promise<Manifest>;
   /** The engine's part of a manifest. Errors: `key-missing`, `key-wrong`, `manifest-damaged`. */

@@ -82,7 +82,7 @@ async function refuseOpenConfigurations(
   { to, ids, last }: Pick<CopyRunOptions, 'to' | 'last'> & { ids: readonly string[] },
 ): Promise<void> {
   if (!source.sealed || cluster.config?.unsealed || copyPlace(cluster, to).repository.sealing) return;
-  const whole = (await source.list()).filter((b) => b.state === 'complete');
+  const whole = (await source.manifests()).filter((b) => b.state === 'complete');
   const chosen = ids.length > 0 ? whole.filter((b) => ids.includes(b.id)) : whole.slice(0, last);
   const found = chosen.find((b) => b.manifest.parts.some((part) => part.store === 'config'));
   if (!found) return;

@@ -3,7 +3,7 @@ import type { Backend } from '../backend/backend.ts';
 import { throwIfCancelled } from '../../cancel.ts';
 import { manifestCopyKey, manifestKey, publishedKey } from '../format/names.ts';
 import { acquireLease, listLeases, type LeaseInfo, type LeaseOwner } from '../lease/index.ts';
-import { listBackups } from '../manifests.ts';
+import { judgeBackups } from '../damage/judge-backups.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import { withRoom } from '../prune/ballast.ts';
 import type { BackupSummary } from '../types.ts';
@@ -82,7 +82,7 @@ function checkGoesOn(signal: AbortSignal | undefined, ids: readonly string[], do
 
 async function plan(vault: Vault, options: ForgetOptions, own?: string): Promise<ForgetReport> {
   const { backend } = vault;
-  const rows = (await listBackups(vault)).map(rowOf);
+  const rows = (await judgeBackups(vault)).map(rowOf);
   if (options.ids === undefined) decideByRules(rows, options.rules ?? {});
   else decideByIds(rows, options.ids);
   await keepUsed(rows, await listLeases(backend, own === undefined ? {} : { own }), options.ids !== undefined);
