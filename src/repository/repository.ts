@@ -29,7 +29,7 @@ import { readListing, writeListing } from './listing/listing.ts';
 import { readStored } from './listing/read-stored.ts';
 import { updateListing } from './listing/update-listing.ts';
 import { listBackups, readManifest } from './manifests.ts';
-import { makeBallast, type BallastState } from './prune/ballast.ts';
+import { type Ballast, makeBallast } from './prune/ballast.ts';
 import { prune, type PruneOptions, type PruneReport } from './prune/prune.ts';
 import { publish } from './publish.ts';
 import { forget, type ForgetOptions, type ForgetReport } from './retention/forget.ts';
@@ -253,7 +253,7 @@ class BackendRepository implements Repository {
     return (await this.#backend.retention?.isOn()) ?? false;
   }
 
-  makeBallast(bytes: number): Promise<BallastState> {
+  makeBallast(bytes: number): Promise<Ballast> {
     return makeBallast(this.#backend, bytes);
   }
 

@@ -8,7 +8,7 @@ import type { TreeKind } from './format/piece.ts';
 import type { FolderMarks } from './folder-marks.ts';
 import type { HintCache } from './hint-cache.ts';
 import type { ClearedRuns, Lease, ShownLease, UnlockOptions } from './lease/index.ts';
-import type { BallastState } from './prune/ballast.ts';
+import type { Ballast } from './prune/ballast.ts';
 import type { ForgetOptions, ForgetReport } from './retention/forget.ts';
 import type { PruneOptions, PruneReport } from './prune/prune.ts';
 import type { RunLog } from './run-log.ts';
@@ -288,7 +288,7 @@ export interface Repository {
    */
   forget(options: ForgetOptions): Promise<ForgetReport>;
   /** Makes the file that a prune on a full disk deletes first; 0 bytes for none. */
-  makeBallast(bytes: number): Promise<BallastState>;
+  makeBallast(bytes: number): Promise<Ballast>;
   /**
    * Removes what no backup needs. Waits for writers to end. Errors: `locked` (another prune), `damage-found` (what a
    * backup needs cannot be told; nothing was removed).

@@ -15,7 +15,7 @@ import { copyPlace } from './copy-place.ts';
 import { parseDetails } from './details.ts';
 import { resolveId } from './inspect.ts';
 import { openOwnRepository } from './open-repository.ts';
-import { ballastBytes } from './retention.ts';
+import { makeBallast } from './retention.ts';
 
 export interface CopyRunOptions {
   /** A name among `copies` of the configuration, or a location that is opened with the keys of the cluster's own repository. */
@@ -47,7 +47,7 @@ export async function copy(cluster: ClusterConfig, o: CopyRunOptions): Promise<C
   const target = await openTarget(cluster, closed, o);
   if (target === undefined) return plannedForNew(closed, o, ids);
   // For a full disk there; a copy that ended before it was made makes it now.
-  if (o.dryRun !== true) await target.makeBallast(ballastBytes({ ...cluster, ...copyPlace(cluster, o.to) }));
+  if (o.dryRun !== true) await makeBallast(target, { ...cluster, ...copyPlace(cluster, o.to) }, o.emit);
   const source = await openSource(cluster, closed, target);
   const { lock } = cluster.retention;
   let [done, total, bytes] = [0, 0, 0];

@@ -5,7 +5,7 @@ import { manifestCopyKey, manifestKey, publishedKey } from '../format/names.ts';
 import { acquireLease, listLeases, type LeaseInfo, type LeaseOwner } from '../lease/index.ts';
 import { judgeBackups } from '../damage/judge-backups.ts';
 import type { Vault } from '../sealing/keyring.ts';
-import { withRoom } from '../prune/ballast.ts';
+import { Room } from '../prune/ballast.ts';
 import type { BackupSummary } from '../types.ts';
 import { applyRules, hasRule, type RetentionRules } from './rules.ts';
 
@@ -17,6 +17,8 @@ export interface ForgetOptions {
   /** So many complete backups are left whatever is asked for. */
   minimum: number;
   dryRun?: boolean;
+  /** Size of the ballast that is made again where this had to use it up. */
+  ballastBytes?: number;
   signal?: AbortSignal;
 }
 
@@ -47,7 +49,17 @@ export async function forget(vault: Vault, options: ForgetOptions): Promise<Forg
   }
   throwIfCancelled(options.signal);
   if (options.dryRun === true) return plan(vault, options);
-  const lease = await withRoom(backend, () => acquireLease(backend, 'delete', options.owner));
+  const room = new Room(backend, options.ballastBytes);
+  try {
+    return await forgetNow(vault, options, room);
+  } finally {
+    await room.end();
+  }
+}
+
+async function forgetNow(vault: Vault, options: ForgetOptions, room: Room): Promise<ForgetReport> {
+  const { backend } = vault;
+  const lease = await room.for(() => acquireLease(backend, 'delete', options.owner));
   try {
     const report = await plan(vault, options, lease.id);
     for (const [i, id] of report.forgotten.entries()) {
