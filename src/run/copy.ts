@@ -16,6 +16,7 @@ import { parseDetails } from './details.ts';
 import { resolveId } from './inspect.ts';
 import { openOwnRepository } from './open-repository.ts';
 import { makeBallast } from './retention.ts';
+import { tellCleared } from './sweep.ts';
 
 export interface CopyRunOptions {
   /** A name among `copies` of the configuration, or a location that is opened with the keys of the cluster's own repository. */
@@ -63,6 +64,7 @@ export async function copy(cluster: ClusterConfig, o: CopyRunOptions): Promise<C
       o.emit({ type: 'stage-started', stage: 'copy', text: `copying ${id} (${n + 1} of ${of})` });
     },
     onLeftOut: (id, why) => tellLeftOut(o.emit, id, why.message),
+    onCleared: (cleared) => tellCleared(cleared, o.emit),
     onBytes: (n) => {
       bytes += n;
       const progress = { node: 'repository', store: 'backups', stage: 'copy', files: done, totalFiles: total, bytes };
