@@ -168,6 +168,9 @@ export class AttachmentCapture {
       if (signal.aborted) onAbort();
       await look();
       await this.#drained();
+    } catch (e) {
+      // What ended it, not how the look ended.
+      throw this.#failure ?? e;
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
@@ -219,6 +222,14 @@ export class AttachmentCapture {
   }
 
   async #put(id: number): Promise<void> {
+    try {
+      await this.#putOpened(id);
+    } catch (e) {
+      if (!(e instanceof SkepError) || e.code !== 'file-missing' || !this.#watch.gone(id)) throw e;
+    }
+  }
+
+  async #putOpened(id: number): Promise<void> {
     const deadline = Date.now() + WRITING_MS;
     const { signal } = this.#stopping;
     let source = await this.#watch.open(id, signal);

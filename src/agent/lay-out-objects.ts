@@ -41,7 +41,7 @@ export async function layOutObjects(
   const total: Totals = { files: 0, bytes: 0, reused: 0, moved: 0 };
   const failed = new AbortController();
   const signal = AbortSignal.any([o.signal, failed.signal]);
-  const places = join(wantedFiles(repository, root), foundKeys(bucket));
+  const places = join(wantedFiles(repository, root), foundKeys(bucket, signal));
   const worker = async (): Promise<void> => {
     for (let next = await places.next(); !next.done; next = await places.next()) {
       signal.throwIfAborted();
@@ -72,8 +72,21 @@ async function* wantedFiles(repository: Repository, root: string): AsyncGenerato
   for await (const e of repository.readListing({ root })) if (e.linkTo === undefined) yield [e.path, e];
 }
 
-async function* foundKeys(bucket: Bucket): AsyncGenerator<[string, ListedKey]> {
-  for await (const page of bucket.pages('')) for (const k of page) if (isAttachmentKey(k.key)) yield [k.key, k];
+async function* foundKeys(bucket: Bucket, signal: AbortSignal): AsyncGenerator<[string, ListedKey]> {
+  let before = '';
+  for await (const page of bucket.pages('', { signal })) {
+    for (const k of page) {
+      if (k.key !== '' && compareBytewise(before, k.key) >= 0) {
+        // What is there could be taken for what is not wanted.
+        throw new SkepError(
+          'attachments-failed',
+          `${bucket.location} is listed out of order: ${k.key} after ${before}`,
+        );
+      }
+      before = k.key;
+      if (isAttachmentKey(k.key)) yield [k.key, k];
+    }
+  }
 }
 
 /** Both are sorted by the bytes of their names: what has the same name comes together. */

@@ -47,11 +47,12 @@ async function lookHere({ connections, topology }: CheckContext): Promise<CheckR
     if (topology.nodes.length === cassandraNodes(cluster).length) await checkOwner(repository, topology);
     const list = await repository.list();
     const damaged = list.filter((b) => b.state === 'damaged');
-    if (damaged.length > 0) {
+    const [first] = damaged;
+    if (first !== undefined) {
       return {
         verdict: 'warn',
-        seen: `${location}: ${count(damaged.length, 'backup')} of ${list.length} damaged (${damaged[0]?.id})`,
-        cure: `skep verify ${damaged[0]?.id}`,
+        seen: `${location}: ${count(damaged.length, 'backup')} of ${list.length} damaged (${first.id})`,
+        cure: first.finding === 'damage-noted' ? 'skep backup' : `skep verify ${first.id}`,
       };
     }
     return pass(

@@ -78,7 +78,7 @@ async function repositoryRoom(
   if (access.s3 !== undefined) return [];
   // Without a repository there is no room to judge: its own check tells why.
   const backups = await openRepository(access).then(
-    (r) => r.list(),
+    (r) => r.manifests(),
     () => undefined,
   );
   if (!backups) return [];

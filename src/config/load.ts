@@ -107,12 +107,34 @@ function checkReferences(c: ClusterConfig, file: string): ClusterConfig {
   if (c.cassandra.client && !c.cassandra.ca_file) {
     refuse('cassandra.client', 'a certificate is shown over TLS alone: name `cassandra.ca_file` too');
   }
+  const inside = {
+    repository: c.repository,
+    'elasticsearch.staging': c.elasticsearch.staging,
+    ...Object.fromEntries(Object.entries(c.copies).map(([name, copy]) => [`copies.${name}`, copy])),
+  };
+  for (const [key, place] of Object.entries(inside)) {
+    // It would be backed up into itself, and a restore would clear it away.
+    if (isBelow(place, c.files)) refuse(key, `it lies inside of files.location (${c.files.location})`);
+  }
   const mode = c.index.reconcile;
   if (mode !== 'none' && !c.index[mode]) {
     const hint = `Add index.${mode} to the configuration, or set index.reconcile to none.`;
     refuse('index.reconcile', `it is ${mode}, but index.${mode} is missing`, hint);
   }
   return c;
+}
+
+/** A folder or a place on an object storage. */
+interface Place {
+  location: string;
+  s3?: { endpoint?: string | undefined } | undefined;
+}
+
+function isBelow(place: Place, of: Place): boolean {
+  const [low, high] = [place, of].map(
+    ({ location }) => `${location.replaceAll(/(?<!:)\/+/g, '/').replace(/\/$/, '')}/`,
+  ) as [string, string];
+  return low.startsWith(high) && place.s3?.endpoint === of.s3?.endpoint;
 }
 
 /** The nodes of a cluster that run Cassandra, in the order of the configuration. */

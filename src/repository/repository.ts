@@ -9,6 +9,7 @@ import { BatchObjectWriter } from './content/object-writer.ts';
 import { copyBackups } from './copy/copy.ts';
 import type { CopyEnd, CopyOptions, CopyReport } from './copy/job.ts';
 import { matchKeys } from './copy/match-keys.ts';
+import { judgeBackups } from './damage/judge-backups.ts';
 import { decodeDescriptor, encodeDescriptor, REPOSITORY_FORMAT, type Descriptor } from './format/descriptor.ts';
 import type { FolderMarks } from './folder-marks.ts';
 import type { ListingEntry } from './format/listing-entry.ts';
@@ -28,7 +29,7 @@ import { readListing, writeListing } from './listing/listing.ts';
 import { readStored } from './listing/read-stored.ts';
 import { updateListing } from './listing/update-listing.ts';
 import { listBackups, readManifest } from './manifests.ts';
-import { makeBallast, type BallastState } from './prune/ballast.ts';
+import { type Ballast, makeBallast } from './prune/ballast.ts';
 import { prune, type PruneOptions, type PruneReport } from './prune/prune.ts';
 import { publish } from './publish.ts';
 import { forget, type ForgetOptions, type ForgetReport } from './retention/forget.ts';
@@ -191,6 +192,10 @@ class BackendRepository implements Repository {
   }
 
   list(): Promise<BackupSummary[]> {
+    return judgeBackups(this.#vault);
+  }
+
+  manifests(): Promise<BackupSummary[]> {
     return listBackups(this.#vault);
   }
 
@@ -248,7 +253,7 @@ class BackendRepository implements Repository {
     return (await this.#backend.retention?.isOn()) ?? false;
   }
 
-  makeBallast(bytes: number): Promise<BallastState> {
+  makeBallast(bytes: number): Promise<Ballast> {
     return makeBallast(this.#backend, bytes);
   }
 

@@ -8,7 +8,7 @@ import type { TreeKind } from './format/piece.ts';
 import type { FolderMarks } from './folder-marks.ts';
 import type { HintCache } from './hint-cache.ts';
 import type { ClearedRuns, Lease, ShownLease, UnlockOptions } from './lease/index.ts';
-import type { BallastState } from './prune/ballast.ts';
+import type { Ballast } from './prune/ballast.ts';
 import type { ForgetOptions, ForgetReport } from './retention/forget.ts';
 import type { PruneOptions, PruneReport } from './prune/prune.ts';
 import type { RunLog } from './run-log.ts';
@@ -157,10 +157,10 @@ export interface KeyGeneration {
   genuine: boolean | undefined;
 }
 
-/** A line of `list`: a good backup, or a damaged one (never hidden). */
+/** A line of `list`: a good backup, or a damaged one (never hidden). `damage-noted`: it needs what a verify has found damaged. */
 export type BackupSummary =
   | { id: string; state: 'complete'; manifest: PlainManifest }
-  | { id: string; state: 'damaged'; finding: ManifestFinding; message: string };
+  | { id: string; state: 'damaged'; finding: ManifestFinding | 'damage-noted'; message: string };
 
 export interface PublishOptions {
   lease?: Lease;
@@ -242,8 +242,10 @@ export interface Repository {
    * and are damaged (`onDamage` is told why) are written anew.
    */
   publish(draft: ManifestDraft, options?: PublishOptions): Promise<Manifest>;
-  /** Newest first. */
+  /** Newest first. What needs something that was found damaged is damaged, until a backup has stored that anew. */
   list(): Promise<BackupSummary[]>;
+  /** As `list`, judged by their manifests alone. */
+  manifests(): Promise<BackupSummary[]>;
   /** Errors: `backup-unknown`, `manifest-damaged`. */
   readManifest(id: string): Promise<Manifest>;
   /** The engine's part of a manifest. Errors: `key-missing`, `key-wrong`, `manifest-damaged`. */
@@ -286,7 +288,7 @@ export interface Repository {
    */
   forget(options: ForgetOptions): Promise<ForgetReport>;
   /** Makes the file that a prune on a full disk deletes first; 0 bytes for none. */
-  makeBallast(bytes: number): Promise<BallastState>;
+  makeBallast(bytes: number): Promise<Ballast>;
   /**
    * Removes what no backup needs. Waits for writers to end. Errors: `locked` (another prune), `damage-found` (what a
    * backup needs cannot be told; nothing was removed).

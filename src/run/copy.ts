@@ -15,7 +15,8 @@ import { copyPlace } from './copy-place.ts';
 import { parseDetails } from './details.ts';
 import { resolveId } from './inspect.ts';
 import { openOwnRepository } from './open-repository.ts';
-import { ballastBytes } from './retention.ts';
+import { makeBallast } from './retention.ts';
+import { tellCleared } from './sweep.ts';
 
 export interface CopyRunOptions {
   /** A name among `copies` of the configuration, or a location that is opened with the keys of the cluster's own repository. */
@@ -47,7 +48,7 @@ export async function copy(cluster: ClusterConfig, o: CopyRunOptions): Promise<C
   const target = await openTarget(cluster, closed, o);
   if (target === undefined) return plannedForNew(closed, o, ids);
   // For a full disk there; a copy that ended before it was made makes it now.
-  if (o.dryRun !== true) await target.makeBallast(ballastBytes({ ...cluster, ...copyPlace(cluster, o.to) }));
+  if (o.dryRun !== true) await makeBallast(target, { ...cluster, ...copyPlace(cluster, o.to) }, o.emit);
   const source = await openSource(cluster, closed, target);
   const { lock } = cluster.retention;
   let [done, total, bytes] = [0, 0, 0];
@@ -63,6 +64,7 @@ export async function copy(cluster: ClusterConfig, o: CopyRunOptions): Promise<C
       o.emit({ type: 'stage-started', stage: 'copy', text: `copying ${id} (${n + 1} of ${of})` });
     },
     onLeftOut: (id, why) => tellLeftOut(o.emit, id, why.message),
+    onCleared: (cleared) => tellCleared(cleared, o.emit),
     onBytes: (n) => {
       bytes += n;
       const progress = { node: 'repository', store: 'backups', stage: 'copy', files: done, totalFiles: total, bytes };
@@ -82,7 +84,7 @@ async function refuseOpenConfigurations(
   { to, ids, last }: Pick<CopyRunOptions, 'to' | 'last'> & { ids: readonly string[] },
 ): Promise<void> {
   if (!source.sealed || cluster.config?.unsealed || copyPlace(cluster, to).repository.sealing) return;
-  const whole = (await source.list()).filter((b) => b.state === 'complete');
+  const whole = (await source.manifests()).filter((b) => b.state === 'complete');
   const chosen = ids.length > 0 ? whole.filter((b) => ids.includes(b.id)) : whole.slice(0, last);
   const found = chosen.find((b) => b.manifest.parts.some((part) => part.store === 'config'));
   if (!found) return;

@@ -6,7 +6,7 @@ import type { Emit } from '../events.ts';
 import { checkOwner, makeRepository, openOwnRepository } from './open-repository.ts';
 import { planInit } from './init-plan.ts';
 import { ensureNamingKey } from './naming-key.ts';
-import { ballastBytes, checkLock } from './retention.ts';
+import { checkLock, makeBallast } from './retention.ts';
 
 export interface InitResult {
   id: string;
@@ -36,7 +36,7 @@ export async function init(cluster: ClusterConfig, o: InitOptions): Promise<Init
     o.signal.throwIfAborted();
     const topology = await discover(cluster, cql);
     o.signal.throwIfAborted();
-    if (o.dryRun !== true) return await make(cluster, topology, o.signal);
+    if (o.dryRun !== true) return await make(cluster, topology, o);
     o.emit({ type: 'plan', steps: await planInit(cluster, topology) });
     return undefined;
   } finally {
@@ -44,21 +44,21 @@ export async function init(cluster: ClusterConfig, o: InitOptions): Promise<Init
   }
 }
 
-async function make(cluster: ClusterConfig, topology: Topology, signal: AbortSignal): Promise<InitResult> {
+async function make(cluster: ClusterConfig, topology: Topology, { signal, emit }: InitOptions): Promise<InitResult> {
   try {
     const namingKeyFile = await ensureNamingKey(cluster);
     signal.throwIfAborted();
     const repository = await makeRepository(cluster, topology);
     await checkLock(cluster, repository);
     signal.throwIfAborted();
-    await repository.makeBallast(ballastBytes(cluster));
+    await makeBallast(repository, cluster, emit);
     const { id, location, sealed } = repository;
     return { id, location, sealed, made: true, ...(namingKeyFile ? { namingKeyFile } : {}) };
   } catch (e) {
     if (!(e instanceof SkepError && e.code === 'repository-exists')) throw e;
     const there = await openOwnRepository(cluster);
     await checkOwner(there, topology);
-    await there.makeBallast(ballastBytes(cluster));
+    await makeBallast(there, cluster, emit);
     return { id: there.id, location: there.location, sealed: there.sealed, made: false };
   }
 }

@@ -97,12 +97,12 @@ export async function verify(
 
 /** `latest`, a whole id, or the beginning of exactly one. Errors: `backup-unknown`. */
 export async function resolveId(cluster: ClusterConfig, text: string): Promise<string> {
-  const all = await list(cluster);
   if (text === 'latest') {
-    const newest = all.find((b) => b.state === 'complete');
+    const newest = (await list(cluster)).find((b) => b.state === 'complete');
     if (newest) return newest.id;
     throw new SkepError('backup-unknown', 'the repository has no complete backup');
   }
+  const all = await (await openOwnRepository(cluster)).manifests();
   const found = all.filter((b) => b.id.startsWith(text));
   if (found.length === 1) return (found[0] as BackupSummary).id;
   const why = found.length === 0 ? `no backup is called ${text}` : `${found.length} backups begin with ${text}`;

@@ -1,11 +1,12 @@
 import { SkepError } from '../errors.ts';
 import type { Results } from '../protocol/methods.ts';
+import { isS3Location } from '../s3/location.ts';
 
 /** How many paths an error names. */
 const NAMED = 10;
 
 /**
- * Attachments in a bucket that were gone before they could be read. TheHive deletes one before it commits that nobody refers to
+ * Attachments that were gone before they could be pinned or, in a bucket, read. TheHive deletes one before it commits that nobody refers to
  * it any more: what was gone longer before `T` than a commit may take is nothing that the graph refers to at `T`, any other may
  * be. Error: `backup-incomplete`.
  */
@@ -21,7 +22,7 @@ export function refuseLost(
   const more = needed.length > NAMED ? `, and ${needed.length - NAMED} more` : '';
   throw new SkepError('backup-incomplete', `attachments were deleted before they could be read: ${names}${more}`, {
     retryable: true,
-    hint: `Run \`skep backup\` again. With versioning of the bucket turned on (${o.location}) it cannot happen.`,
+    hint: `Run \`skep backup\` again.${isS3Location(o.location) ? ` With versioning of ${o.location} turned on it cannot happen.` : ''}`,
     context: { location: o.location, lost: needed },
   });
 }

@@ -46,7 +46,7 @@ export function checkName(repository: Pick<Repository, 'cluster' | 'location'>, 
  */
 export async function checkOwner(repository: Repository, topology: Topology): Promise<void> {
   if (repository.cluster.id === clusterId(topology)) return;
-  const newest = (await repository.list()).find((b) => b.state === 'complete');
+  const newest = (await repository.manifests()).find((b) => b.state === 'complete');
   const hostIds = topology.nodes.map((n) => n.hostId);
   if (newest?.state === 'complete' && (await isOfHosts(repository, newest.manifest, hostIds))) return;
   throw new SkepError(

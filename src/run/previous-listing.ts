@@ -6,7 +6,7 @@ export async function previousListing(
   node: string,
   store: string,
 ): Promise<ListingRef | undefined> {
-  for (const backup of await repository.list()) {
+  for (const backup of await repository.manifests()) {
     const part = backup.state === 'complete' && backup.manifest.parts.find((p) => p.node === node && p.store === store);
     if (part) return { root: part.root, inventory: part.inventory, files: part.files, bytes: part.bytes };
   }

@@ -35,6 +35,7 @@ export async function forget(cluster: ClusterConfig, o: ForgetOptionsOfRun): Pro
     ...(ids.length > 0 ? { ids } : { rules: o.rules ?? rulesOf(cluster) }),
     minimum: cluster.retention.minimum,
     dryRun: o.dryRun === true,
+    ballastBytes: ballastBytes(cluster),
     signal: o.signal,
   });
 }
@@ -80,7 +81,13 @@ export async function unlock(
 ): Promise<ShownLease[]> {
   const { force = false, dryRun = false, signal } = o;
   const repository = await openOwnRepository(cluster);
-  return repository.unlock(o.ids, { by: `unlock on ${hostname()}`, force, dryRun, signal });
+  return repository.unlock(o.ids, {
+    by: `unlock on ${hostname()}`,
+    force,
+    dryRun,
+    ballastBytes: ballastBytes(cluster),
+    signal,
+  });
 }
 
 /** How long what a backup needs is to be locked. Error: `config-invalid` on a storage without object lock. */
@@ -91,6 +98,20 @@ export async function checkLock(cluster: ClusterConfig, repository: Repository):
   throw new SkepError('config-invalid', `retention.lock is set, but ${repository.location} has no object lock`, {
     hint: 'Make the bucket with object lock, or take `retention.lock` out of skep.yaml.',
   });
+}
+
+/** Makes what a prune on a full disk deletes first, and says when it is less than was asked for. Error: that of the storage. */
+export async function makeBallast(
+  repository: Repository,
+  cluster: Pick<ClusterConfig, 'repository' | 'retention'>,
+  emit: Emit,
+): Promise<void> {
+  const wanted = ballastBytes(cluster);
+  const { state, bytes } = await repository.makeBallast(wanted);
+  if (state !== 'smaller' && state !== 'no-space') return;
+  const seen = `there is no room for a ballast of ${wanted} bytes (retention.ballast) at ${repository.location}`;
+  const text = state === 'smaller' ? `${seen}: it has ${bytes}` : `${seen}: a full disk could not be pruned`;
+  emit({ type: 'warning', text, context: { bytes, wanted } });
 }
 
 /** An object storage has no disk to fill. */

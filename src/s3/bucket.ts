@@ -85,15 +85,21 @@ export class Bucket {
   /** The answer's stream must be read or destroyed. Undefined for a range that begins behind the end. */
   async open(
     key: string,
-    o: { range?: { start: number; end: number } | undefined; version?: string | undefined } = {},
+    o: {
+      range?: { start: number; end: number } | undefined;
+      version?: string | undefined;
+      /** What its ETag must be: it is still the object that was begun. */
+      etag?: string | undefined;
+    } = {},
     signal?: AbortSignal,
   ): Promise<(GetObjectCommandOutput & { Body: Readable }) | undefined> {
-    const { range, version } = o;
+    const { range, version, etag } = o;
     const last = range === undefined || range.end === Infinity ? '' : range.end - 1;
     const input = {
       ...this.at(key),
       ...(range === undefined ? {} : { Range: `bytes=${range.start}-${last}` }),
       ...(version === undefined ? {} : { VersionId: version }),
+      ...(etag === undefined ? {} : { IfMatch: etag }),
     };
     const found = await this.call(
       `read ${key}`,
@@ -129,7 +135,9 @@ export class Bucket {
         const modified = LastModified === undefined ? {} : { modifiedMs: LastModified.getTime() };
         return { key: this.keyOf(Key), size: Size, ...modified };
       });
+      const before = token;
       token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+      if (page.IsTruncated === true && (token === undefined || token === before)) throw this.endless(`list ${prefix}`);
     } while (token !== undefined);
   }
 
@@ -177,6 +185,11 @@ export class Bucket {
   failure(error: unknown, what: string, signal?: AbortSignal): SkepError {
     const place = { location: this.location, endpoint: this.#endpoint, purpose: this.#purpose };
     return s3Error(error, what, place, signal);
+  }
+
+  /** For a listing that says that it goes on and not where. */
+  endless(what: string): SkepError {
+    return this.failure(Object.assign(new Error('a listing does not go on'), { name: 'TruncatedListing' }), what);
   }
 
   /** Whether an error says that a key is not there. */

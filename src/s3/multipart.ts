@@ -82,6 +82,9 @@ export async function* uploadsBelow(bucket: Bucket, prefix: string): AsyncGenera
       yield { key: bucket.keyOf(Key), id, begun: Initiated?.getTime() ?? Date.now() };
     }
     const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page;
+    if (page.IsTruncated === true && KeyMarker === from.KeyMarker && UploadIdMarker === from.UploadIdMarker) {
+      throw bucket.endless('list uploads');
+    }
     from = page.IsTruncated === true ? { KeyMarker, UploadIdMarker } : undefined;
   }
 }

@@ -18,6 +18,8 @@ export interface OpenObject {
   size: number;
   /** When it was written, in ms since 1970, by the storage's clock. */
   modifiedMs: number;
+  /** Of a bucket that keeps versions: the one that is read. */
+  version?: string | undefined;
   /** Must be read or destroyed. */
   stream: Readable;
 }
@@ -31,7 +33,8 @@ export async function openObject(bucket: Bucket, key: string, wanted: Wanted = {
   const stream = Readable.from(chunks(bucket, key, wanted, first, signal), { objectMode: false });
   // Who stops reading gives the connection back at once.
   stream.once('close', () => stopping.abort());
-  return { size: first.ContentLength ?? 0, modifiedMs: first.LastModified?.getTime() ?? 0, stream };
+  const { ContentLength: size = 0, LastModified, VersionId: version } = first;
+  return { size, modifiedMs: LastModified?.getTime() ?? 0, version, stream };
 }
 
 export async function readObject(bucket: Bucket, key: string, range?: Wanted['range']): Promise<Readable> {
@@ -54,7 +57,7 @@ async function* chunks(
   const end = range?.end ?? Infinity;
   let position = range?.start ?? 0;
   let failures = 0;
-  for (let from: { Body: Readable } | undefined = first; from !== undefined;) {
+  for (let from: (GetObjectCommandOutput & { Body: Readable }) | undefined = first; from !== undefined;) {
     const body = from.Body;
     try {
       for await (const chunk of body) {
@@ -70,6 +73,13 @@ async function* chunks(
     } finally {
       body.destroy();
     }
-    from = position < end ? await bucket.open(key, { range: { start: position, end }, version }, signal) : undefined;
+    if (position >= end) return;
+    const rest = { range: { start: position, end }, version: version ?? first.VersionId, etag: first.ETag };
+    from = await bucket.open(key, rest, signal);
+    // Some storages do not know ranges and send all.
+    if (from !== undefined && position > 0 && from.ContentRange?.startsWith(`bytes ${position}-`) !== true) {
+      from.Body.destroy();
+      throw bucket.failure(Object.assign(new Error('it does not go on'), { name: 'NotTheRest' }), `read ${key}`);
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { DeleteObjectCommand, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -135,6 +136,59 @@ describe('the capture of attachments in a bucket', () => {
     expect(await listed(done.listing.root)).toEqual(sorted('one', 'two', 'between', 'three'));
   });
 
+  test('tells what was deleted in a bucket with versions and has none any more', async () => {
+    const s = await scene('versioned');
+    await s.add('one');
+    const c = await capture(s.place);
+    await c.start();
+    await s.add('purged', 'read too late');
+    await s.remove('purged');
+    await removeVersions(s.bucket, nameOf('purged'));
+    const opening = classOf(s.bucket).open;
+    vi.spyOn(classOf(s.bucket), 'open').mockImplementation(async function (this: Bucket, key, ...more) {
+      if (key === nameOf('read too late')) await removeVersions(this, key);
+      return opening.call(this, key, ...more);
+    });
+    const done = await c.finish();
+    expect(done.lost.map(({ path }) => path).sort()).toEqual(sorted('purged', 'read too late'));
+    expect(await listed(done.listing.root)).toEqual(sorted('one'));
+  });
+
+  test('reads an object to its end that is deleted meanwhile, where the bucket keeps versions', async () => {
+    const s = await scene('versioned');
+    const large = randomBytes(LARGE);
+    await s.add(large);
+    const opening = classOf(s.bucket).open;
+    const ranges: unknown[] = [];
+    vi.spyOn(classOf(s.bucket), 'open').mockImplementation(async function (this: Bucket, key, o, signal) {
+      const found = await opening.call(this, key, o, signal);
+      ranges.push(o?.range);
+      if (ranges.length > 1) return found;
+      await this.remove(key);
+      found?.Body.once('data', () => found.Body.destroy(Object.assign(new Error('cut'), { code: 'ECONNRESET' })));
+      return found;
+    });
+    const c = await capture(s.place);
+    await c.start();
+    expect(ranges.length).toBeGreaterThan(1);
+    const done = await c.finish();
+    expect(done).toMatchObject({ lost: [], mismatched: [], listing: { files: 1, bytes: LARGE } });
+  });
+
+  test('is not hindered by the mark of a folder, and names a key that no folder could have', async () => {
+    const s = await scene('plain');
+    await s.bucket.put('', Buffer.alloc(0));
+    await s.add('one');
+    const c = await capture(s.place);
+    expect(await c.start()).toEqual({ files: 1 });
+    await c.finish();
+    vi.spyOn(classOf(s.bucket), 'pages').mockImplementation(async function* () {
+      yield [{ key: 'attachment//x', size: 1 }];
+    });
+    const odd = await capture(s.place);
+    await expect(odd.start()).rejects.toMatchObject({ code: 'file-unreadable', context: { key: 'attachment//x' } });
+  });
+
   test('does not read again what the previous listing has', async () => {
     const s = await scene('plain');
     await s.add('one', 'two');
@@ -230,12 +284,23 @@ test('a look at a bucket tells whether it keeps versions, and leaves nothing beh
     const s = await scene(name);
     await s.add('one');
     for (const change of [false, true]) {
-      expect(await lookAtBucket(s.bucket, change)).toEqual({ versioned: name === 'versioned' });
+      expect(await lookAtBucket(s.bucket, { change, signal: new AbortController().signal })).toEqual({
+        versioned: name === 'versioned',
+      });
     }
     expect(await keys(s.bucket)).toEqual(sorted('one'));
     expect(await s.uploads()).toEqual([]);
   }
 });
+
+/** For good, as a rule of the bucket does it; marks of deletion stay. */
+async function removeVersions(bucket: Bucket, key: string): Promise<void> {
+  const at = bucket.at(key);
+  const { Versions = [] } = await bucket.client.send(
+    new ListObjectVersionsCommand({ Bucket: at.Bucket, Prefix: at.Key }),
+  );
+  for (const { VersionId } of Versions) await bucket.client.send(new DeleteObjectCommand({ ...at, VersionId }));
+}
 
 /** What all buckets have in common: a capture opens its own. */
 function classOf(bucket: Bucket): Bucket {

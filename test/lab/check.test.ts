@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Lab, withCql, withElasticsearch } from '../../lab/index.ts';
@@ -223,6 +223,12 @@ describe('a check goes red', () => {
     const others = await connect(changed);
     await mkdir(pins);
     await chmod(pins, 0o777);
+    // As where others than its owner may read the log.
+    const closed: [folder: string, mode: number][] = [];
+    for (let at = commitlog; at.startsWith(lab.root); at = path.dirname(at)) {
+      closed.push([at, (await stat(at)).mode]);
+      await chmod(at, 0o755);
+    }
     try {
       const context = await contextWith(changed);
       const seen = await runChecks({ ...context, connections: { ...others, cluster: changed } }, CHECKS, {
@@ -235,6 +241,7 @@ describe('a check goes red', () => {
       });
     } finally {
       await disconnect(others);
+      for (const [folder, mode] of closed) await chmod(folder, mode);
       await rm(pins, { recursive: true });
     }
   });

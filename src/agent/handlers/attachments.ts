@@ -22,8 +22,13 @@ async function stateOf(attachments: AttachmentStore, path: string, signal: Abort
   const before = await attachments.stateOf(path);
   if (!before) return 'gone';
   const promised = promisedContent(path);
-  if (promised && (await attachments.hashOf(path, promised.algorithm, signal)) === promised.hash) return 'whole';
+  if (promised && (await attachments.hashOf(path, promised.algorithm, signal)) === promised.hash) {
+    // As it was read twice it was not: what is stored is not what the graph refers to.
+    return attachments.inPlace ? 'whole' : 'damaged';
+  }
   const now = await attachments.stateOf(path);
   if (!now) return 'gone';
+  // An object appears whole.
+  if (!attachments.inPlace) return 'damaged';
   return now.mtimeMs !== before.mtimeMs || Date.now() - now.mtimeMs < WRITING_MS ? 'changing' : 'damaged';
 }

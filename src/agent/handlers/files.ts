@@ -51,10 +51,15 @@ export const filesHandlers = {
       const s = await attachments.stateOf(path);
       // Written a moment ago: TheHive writes in place, it may not be whole yet.
       if (!s || Date.now() - s.mtimeMs < 60_000) continue;
-      looked++;
       const promised = promisedContent(path);
-      const hash = promised && (await attachments.hashOf(path, promised.algorithm, signal).catch(() => undefined));
-      if (hash !== undefined && hash !== promised?.hash) mismatched.push(path);
+      if (!promised) continue;
+      try {
+        if ((await attachments.hashOf(path, promised.algorithm, signal)) !== promised.hash) mismatched.push(path);
+        looked++;
+      } catch (e) {
+        // Only one that was deleted meanwhile need not be readable.
+        if (await attachments.stateOf(path)) throw e;
+      }
     }
     return { looked, mismatched };
   },

@@ -52,8 +52,8 @@ export const lookHandlers = {
     return { files, bytes: Math.round(mean * files), sampled: there.length };
   },
 
-  async 'look.bucket'(p) {
-    return lookAtBucket(openBucket(p), p.change);
+  async 'look.bucket'(p, { signal }) {
+    return lookAtBucket(openBucket(p), { change: p.change, signal });
   },
 
   async 'look.archiving'(p) {

@@ -51,5 +51,6 @@ function text(r: PruneReport): string {
   }
   if (r.unknown > 0) lines.push(`${r.unknown} files that are not skep's were left alone`);
   if (r.ballast === 'no-space') lines.push('there was no room to make the ballast again: free more, then prune again');
+  if (r.ballast === 'smaller') lines.push(`there was room for a ballast of ${size(r.ballastBytes)} only`);
   return `${lines.join('\n')}\n`;
 }

@@ -27,11 +27,12 @@ export function registerVerify(program: Command): void {
     )
     .option(
       '--subset <n/t>',
-      'read only part n of t of the objects (all parts together are all of them), or a share like 5%',
+      'read only part n of t of the objects (all parts together are all of them), or a share like 5%: the next part each day, until all were read',
     )
     .addHelpText(
       'after',
       '\nExamples:\n  skep verify\n  skep verify latest --level data' +
+        '\n  skep verify --subset 5%   (each night; twenty of them read everything once)' +
         '\n  skep verify --subset $(date +%-d)/31   (each night; a month of 31 days reads everything once)',
     )
     .action(async (id: string | undefined, o: VerifyCliOptions) => {
@@ -50,11 +51,12 @@ export function registerVerify(program: Command): void {
       );
       if (o.json) emit({ type: 'result', command: 'verify', ...report });
       else {
+        const part = report.subset;
         process.stdout.write(text(report.findings));
         for (const note of report.notes) process.stderr.write(`note: ${note}\n`);
         process.stdout.write(
           `${report.backups.length} backups, ${report.objects} objects, ${size(report.bytes)} at level ${report.level}` +
-            `${subset ? ` (read: ${report.read.objects} objects, ${size(report.read.bytes)})` : ''}: ` +
+            `${part ? ` (read: part ${part.part} of ${part.of}, ${report.read.objects} objects, ${size(report.read.bytes)})` : ''}: ` +
             `${report.ok ? 'all good' : `${report.findings.length} findings`}` +
             `${report.closed ? ' (sealed: as it is stored; `--identity FILE` opens the listings)' : ''}\n`,
         );

@@ -21,6 +21,8 @@ export interface FileState {
 
 /** Attachments as they are now. Paths are relative to the place, with `/`; skep's own files are not among them. */
 export interface AttachmentStore {
+  /** True where a file is there before it is whole. */
+  readonly inPlace: boolean;
   paths(signal: AbortSignal): AsyncIterable<string>;
   /** Undefined when it is not there. */
   stateOf(path: string): Promise<FileState | undefined>;

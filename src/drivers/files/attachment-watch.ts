@@ -8,6 +8,7 @@ import { SkepError } from '../../errors.ts';
 import { KnownFolders } from './known-folders.ts';
 import type { PathTable } from './path-table.ts';
 import { PIN_FOLDER, walkInGroups } from './walk.ts';
+import { type Lost, LostFiles } from './lost-files.ts';
 import { SEEN, type Skip, type Source, STORED, type Watch } from './watch.ts';
 
 const TRIES = 10;
@@ -39,6 +40,7 @@ export class AttachmentWatch implements Watch {
   /** Until what is stored is known. */
   #unknown: Promise<unknown> | undefined;
   #stopped = false;
+  readonly #lost = new LostFiles();
 
   /**
    * `paths` may hold what is `STORED` already. `onNew` gets the number in `paths` of every other file once; `skip` may say
@@ -76,9 +78,12 @@ export class AttachmentWatch implements Watch {
     }
   }
 
-  /** Pins do not get lost; where none are to be had a file that went away is a failure. */
-  lost(): [] {
-    return [];
+  lost(): Lost[] {
+    return this.#lost.all();
+  }
+
+  gone(): boolean {
+    return false;
   }
 
   /** What the first listing finds is pinned when `stored` has resolved. */
@@ -181,6 +186,7 @@ export class AttachmentWatch implements Watch {
   async #judge(path: string, id: number): Promise<void> {
     const state = () => statSync(join(this.#location, path), { throwIfNoEntry: false });
     if (this.#paths.has(id, STORED) || (await this.#skip(path, state))) return;
+    this.#lost.found(path);
     this.#pin(path, id);
   }
 
@@ -191,8 +197,9 @@ export class AttachmentWatch implements Watch {
       this.#onNew(id);
     } catch (e) {
       const code = (e as NodeJS.ErrnoException).code;
-      // Gone between listing and link: its deletion was begun before the cut and nobody refers to it.
+      // Gone between listing and link.
       if (code === 'ENOENT' && existsSync(this.#folder)) {
+        this.#lost.add(path);
         this.#paths.clear(id, SEEN);
         this.#seen--;
       } else if (code === 'EPERM' || code === 'ENOTSUP' || code === 'EMLINK') {

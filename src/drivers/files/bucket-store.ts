@@ -5,6 +5,7 @@ import { hashChunks } from './hash-file.ts';
 import { isAttachmentKey } from './walk.ts';
 
 export class BucketStore implements AttachmentStore {
+  readonly inPlace = false;
   readonly #bucket: Bucket;
 
   constructor(bucket: Bucket) {

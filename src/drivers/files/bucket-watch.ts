@@ -6,10 +6,12 @@ import {
 } from '@aws-sdk/client-s3';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Readable } from 'node:stream';
+import { SkepError } from '../../errors.ts';
 import type { Bucket } from '../../s3/bucket.ts';
 import { isUnknownToStorage } from '../../s3/errors.ts';
 import { openObject, type OpenObject } from '../../s3/read-object.ts';
 import type { FileState } from './attachment-store.ts';
+import { type Lost, LostFiles } from './lost-files.ts';
 import type { PathTable } from './path-table.ts';
 import { isAttachmentKey } from './walk.ts';
 import { SEEN, type Skip, type Source, STORED, type Watch } from './watch.ts';
@@ -31,11 +33,11 @@ export class BucketWatch implements Watch {
   readonly #skip: Skip;
   readonly #onNew: (id: number) => void;
   readonly #polls = new AbortController();
-  #halted = false;
+  /** Ends what is under way. */
+  readonly #halting = new AbortController();
   /** Of those that are read in an older version, since they were deleted: which one. */
   readonly #versions = new Map<number, string>();
-  /** When it was seen that they are gone and were not read; ms since 1970. */
-  readonly #lost = new Map<number, number>();
+  readonly #lost = new LostFiles();
   #isVersioned = false;
   #startedMs = 0;
   #seen = 0;
@@ -58,15 +60,15 @@ export class BucketWatch implements Watch {
     return this.#paths.has(id, SEEN);
   }
 
-  lost(): { path: string; agoMs: number }[] {
-    return [...this.#lost].map(([id, atMs]) => ({ path: this.#paths.pathOf(id), agoMs: Date.now() - atMs }));
+  lost(): Lost[] {
+    return this.#lost.all();
   }
 
   /** A bucket that keeps versions is not looked at again until the last look. */
   async start(pollMs: number, stored: Promise<unknown> = Promise.resolve()): Promise<void> {
     await stored;
     this.#startedMs = Date.now();
-    this.#isVersioned = await keepsVersions(this.#bucket);
+    this.#isVersioned = await keepsVersions(this.#bucket, this.#halting.signal);
     await this.#look();
     if (!this.#isVersioned) this.#polling = this.#poll(pollMs);
   }
@@ -75,12 +77,18 @@ export class BucketWatch implements Watch {
     this.#polls.abort();
     await this.#polling;
     if (this.#failure) throw this.#failure;
-    await (this.#isVersioned ? this.#lookAtVersions() : this.#look());
+    if (!this.#isVersioned) return this.#look();
+    await this.#lookAtVersions();
+    if (await keepsVersions(this.#bucket, this.#halting.signal)) return;
+    throw new SkepError('backup-incomplete', `versioning of ${this.#bucket.location} was turned off meanwhile`, {
+      hint: 'Leave it as it is while a backup runs, then run `skep backup` again.',
+      retryable: true,
+    });
   }
 
   halt(): void {
-    this.#halted = true;
     this.#polls.abort();
+    this.#halting.abort();
   }
 
   async stop(): Promise<void> {
@@ -89,7 +97,7 @@ export class BucketWatch implements Watch {
   }
 
   async open(id: number, signal: AbortSignal): Promise<Source | undefined> {
-    const version = this.#versions.get(id);
+    let version = this.#versions.get(id);
     const path = this.#paths.pathOf(id);
     const get = () => openObject(this.#bucket, path, { version, signal });
     let first: OpenObject | undefined;
@@ -97,19 +105,26 @@ export class BucketWatch implements Watch {
       first = await get();
     } catch (e) {
       if (!this.#bucket.isAbsent(e)) throw e;
-      this.#paths.clear(id, SEEN);
-      this.#seen--;
-      // The last look finds it by its versions.
-      if (!this.#isVersioned) this.#lost.set(id, Date.now());
+      this.gone(id);
       return undefined;
     }
     const { size, modifiedMs: mtimeMs, stream } = first;
+    // What is read once more is what was read before, also when it was deleted meanwhile.
+    version ??= first.version;
     const open = async (): Promise<Readable> => {
       const mine = first ?? (await get());
       first = undefined;
       return mine.stream;
     };
     return { state: { size, mtimeMs }, open, close: () => void stream.destroy() };
+  }
+
+  gone(id: number): boolean {
+    this.#paths.clear(id, SEEN);
+    this.#seen--;
+    // The last look finds it by its versions, but for what that look itself has found.
+    if (!this.#isVersioned || this.#versions.has(id)) this.#lost.add(this.#paths.pathOf(id));
+    return true;
   }
 
   async #poll(pollMs: number): Promise<void> {
@@ -129,36 +144,47 @@ export class BucketWatch implements Watch {
   }
 
   async #look(): Promise<void> {
-    for await (const page of this.#bucket.pages('')) {
-      if (this.#halted) return;
+    for await (const page of this.#bucket.pages('', { signal: this.#halting.signal })) {
       for (const { key, size, modifiedMs = 0 } of page) await this.#saw(key, { size, mtimeMs: modifiedMs });
     }
   }
 
   /** What is there, and what was deleted since the beginning, in its newest version. */
   async #lookAtVersions(): Promise<void> {
-    const deleted = new Set<string>();
-    for await (const page of versionPages(this.#bucket)) {
-      if (this.#halted) return;
+    const keys = new KeysByVersions(this.#startedMs - CLOCKS_MS);
+    for await (const page of versionPages(this.#bucket, this.#halting.signal)) {
       for (const { Key = '', IsLatest, LastModified } of page.DeleteMarkers ?? []) {
-        const sinceMs = this.#startedMs - CLOCKS_MS;
-        if (IsLatest === true && (LastModified?.getTime() ?? Infinity) >= sinceMs) deleted.add(this.#bucket.keyOf(Key));
+        keys.marked(this.#bucket.keyOf(Key), IsLatest === true, LastModified?.getTime());
       }
-      for (const { Key = '', IsLatest, LastModified, Size = 0, VersionId } of page.Versions ?? []) {
+      for (const { Key = '', LastModified, Size = 0, VersionId } of page.Versions ?? []) {
         const key = this.#bucket.keyOf(Key);
-        // The newest of a key comes first.
-        if (IsLatest !== true && !deleted.delete(key)) continue;
+        if (!keys.isWanted(key)) continue;
         await this.#saw(key, { size: Size, mtimeMs: LastModified?.getTime() ?? 0 }, VersionId);
       }
+      keys.pageEnds(page.NextKeyMarker && this.#bucket.keyOf(page.NextKeyMarker));
+    }
+    // Deleted for good, or by a rule that is too quick.
+    for (const [key, atMs] of keys.withoutVersion()) {
+      if (isAttachmentKey(key) && !this.wasSeen(this.#paths.idOf(key))) this.#lost.add(key, atMs);
     }
   }
 
   async #saw(key: string, state: FileState, version?: string): Promise<void> {
     if (!isAttachmentKey(key)) return;
+    if (!isUsable(key)) {
+      throw new SkepError(
+        'file-unreadable',
+        `${this.#bucket.location} has a key that no folder could have: ${JSON.stringify(key)}`,
+        {
+          hint: 'It is none of TheHive: move it elsewhere, or name the prefix of TheHive in `files.location`.',
+          context: { key },
+        },
+      );
+    }
     const id = this.#paths.idOf(key);
     if (this.#paths.has(id, SEEN)) return;
     this.#paths.set(id, SEEN);
-    this.#lost.delete(id);
+    this.#lost.found(key);
     this.#seen++;
     if (this.#paths.has(id, STORED) || (await this.#skip(key, () => state))) return;
     if (version !== undefined) this.#versions.set(id, version);
@@ -166,11 +192,57 @@ export class BucketWatch implements Watch {
   }
 }
 
+/** Which keys of a listing of versions are there, or were deleted since a time. Of a key the newest entry comes first. */
+class KeysByVersions {
+  readonly #sinceMs: number;
+  /** Deleted since then, when, and no version of them was seen. */
+  readonly #recent = new Map<string, number>();
+  /** Deleted before. */
+  readonly #old = new Set<string>();
+  /** The key of the last version. */
+  #last: string | undefined;
+
+  constructor(sinceMs: number) {
+    this.#sinceMs = sinceMs;
+  }
+
+  marked(key: string, isLatest: boolean, atMs = Date.now()): void {
+    if (!isLatest) return;
+    if (atMs < this.#sinceMs) this.#old.add(key);
+    else this.#recent.set(key, atMs);
+  }
+
+  /** Whether a version is what the key is, or was before it was deleted. Some storages make no markers. */
+  isWanted(key: string): boolean {
+    if (key === this.#last) return false;
+    this.#last = key;
+    this.#recent.delete(key);
+    return !this.#old.has(key);
+  }
+
+  /** The next page goes on with versions of `key`, if with any that were marked. */
+  pageEnds(key: string | undefined): void {
+    const goesOn = key !== undefined && this.#old.has(key);
+    this.#old.clear();
+    if (goesOn) this.#old.add(key);
+  }
+
+  /** Deleted since then for good, or their versions by a rule that is too quick: keys, and when. */
+  withoutVersion(): Iterable<[string, number]> {
+    return this.#recent;
+  }
+}
+
+/** Whether a key is a path that a folder could have: only such can be listed. */
+function isUsable(key: string): boolean {
+  return !key.includes('\0') && key.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+}
+
 /** Whether a bucket keeps what is deleted. One that does not tell is taken for one that does not. */
-export async function keepsVersions(bucket: Bucket): Promise<boolean> {
+export async function keepsVersions(bucket: Bucket, signal?: AbortSignal): Promise<boolean> {
   const command = new GetBucketVersioningCommand({ Bucket: bucket.bucket });
   try {
-    const { Status } = await bucket.call('ask for versions', (o) => bucket.client.send(command, o));
+    const { Status } = await bucket.call('ask for versions', (o) => bucket.client.send(command, o), signal);
     return Status === 'Enabled';
   } catch (e) {
     if (isUnknownToStorage(e)) return false;
@@ -178,16 +250,25 @@ export async function keepsVersions(bucket: Bucket): Promise<boolean> {
   }
 }
 
-async function* versionPages(bucket: Bucket): AsyncGenerator<ListObjectVersionsCommandOutput> {
+/** All versions and marks of deletion in a bucket, in the order of their keys. */
+export async function* versionPages(
+  bucket: Bucket,
+  signal?: AbortSignal,
+): AsyncGenerator<ListObjectVersionsCommandOutput> {
   const { Bucket, Key: Prefix } = bucket.at('');
   let from: Pick<ListObjectVersionsCommandInput, 'KeyMarker' | 'VersionIdMarker'> | undefined = {};
   while (from !== undefined) {
     const command = new ListObjectVersionsCommand({ Bucket, Prefix, ...from });
-    const page: ListObjectVersionsCommandOutput = await bucket.call('list versions', (o) =>
-      bucket.client.send(command, o),
+    const page: ListObjectVersionsCommandOutput = await bucket.call(
+      'list versions',
+      (o) => bucket.client.send(command, o),
+      signal,
     );
     yield page;
     const { NextKeyMarker: KeyMarker, NextVersionIdMarker: VersionIdMarker } = page;
+    if (page.IsTruncated === true && KeyMarker === from.KeyMarker && VersionIdMarker === from.VersionIdMarker) {
+      throw bucket.endless('list versions');
+    }
     from = page.IsTruncated === true ? { KeyMarker, VersionIdMarker } : undefined;
   }
 }

@@ -5,6 +5,7 @@ import { hashFile } from './hash-file.ts';
 import { walkFiles } from './walk.ts';
 
 export class FolderStore implements AttachmentStore {
+  readonly inPlace = true;
   readonly #location: string;
 
   constructor(location: string) {

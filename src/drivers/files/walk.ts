@@ -14,7 +14,7 @@ const OWN = new Set([PIN_FOLDER, UNDO_FOLDER]);
 
 /** Whether a key of an object storage is a file of TheHive: not skep's own, nor a folder as some programs make them. */
 export function isAttachmentKey(key: string): boolean {
-  return !OWN.has(key.split('/', 1)[0] as string) && !key.endsWith('/');
+  return key !== '' && !key.endsWith('/') && !OWN.has(key.split('/', 1)[0] as string);
 }
 
 /** Names that are read at once; some milliseconds also where a folder has a million. */

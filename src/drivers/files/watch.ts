@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { FileState } from './attachment-store.ts';
+import type { Lost } from './lost-files.ts';
 
 /** Of a path: seen since the watch began. */
 export const SEEN = 1;
@@ -34,6 +35,10 @@ export interface Watch {
   stop(): Promise<void>;
   /** Undefined when it is gone and that is no failure: it counts as not seen. Error: `file-missing`. */
   open(id: number, signal: AbortSignal): Promise<Source | undefined>;
-  /** What was gone before it could be read, and how long ago that was noticed. */
-  lost(): { path: string; agoMs: number }[];
+  /**
+   * Called when the content of a file was gone in the middle of a reading. True when that is no failure: it counts as not
+   * seen, and is among the lost.
+   */
+  gone(id: number): boolean;
+  lost(): Lost[];
 }

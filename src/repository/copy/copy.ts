@@ -1,7 +1,7 @@
 import { SkepError } from '../../errors.ts';
 import { throwIfCancelled } from '../../cancel.ts';
 import { incomingPrefix } from '../format/names.ts';
-import { acquireLease, type Lease } from '../lease/index.ts';
+import { acquireLease, clearDeadRuns, type Lease } from '../lease/index.ts';
 import { candidates, choose, type Chosen } from './choose.ts';
 import { copyResealed } from './copy-resealed.ts';
 import { copyStored } from './copy-stored.ts';
@@ -25,8 +25,19 @@ export async function copyBackups(source: CopyEnd, target: CopyEnd, options: Cop
   const report: CopyReport = { copied: [], there: [], planned: [], resealed, rotated: false };
   const copy: Copy = { source, target, match, options, report, leftOut: new Map() };
   while (await copyRound(copy)) throwIfCancelled(options.signal);
+  if (options.dryRun !== true) await clearDeadCopies(copy);
   if (copy.leftOut.size > 0) throw failure(copy);
   return report;
+}
+
+/**
+ * Last: the ids that a killed copy was about to publish are taken away with its lease, and what is copied is to have those of
+ * the source. By now they are published.
+ */
+async function clearDeadCopies({ target, options }: Copy): Promise<void> {
+  const { run, host } = options.owner;
+  const cleared = await clearDeadRuns(target.vault.backend, { by: `copy ${run} on ${host}` });
+  options.onCleared?.(cleared);
 }
 
 interface Copy {

@@ -1,7 +1,7 @@
 import type { SkepError } from '../../errors.ts';
 import type { Descriptor } from '../format/descriptor.ts';
 import type { ManifestDetails } from '../format/manifest.ts';
-import type { Lease, LeaseOwner } from '../lease/index.ts';
+import type { ClearedRuns, Lease, LeaseOwner } from '../lease/index.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import type { KnownForms } from '../known-forms.ts';
 import type { CopyTotals } from './stored-copier.ts';
@@ -29,6 +29,8 @@ export interface CopyOptions {
   onBytes?: (bytes: number) => void;
   /** Told of each backup that is damaged and therefore not copied. */
   onLeftOut?: (id: string, why: SkepError) => void;
+  /** Told of what killed runs had left in the target. */
+  onCleared?: (cleared: ClearedRuns) => void;
 }
 
 export interface CopiedBackup extends CopyTotals {

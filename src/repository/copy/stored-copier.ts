@@ -12,7 +12,8 @@ import type { KnownForms } from '../known-forms.ts';
 /** Up to this size a key is read in one call. */
 const SMALL = 256 << 10;
 const PARALLEL = 4;
-/** What is staged is published from here on, so that a killed copy has lost little. */
+/** What is staged is published when it is so much or so old, while more is staged: a killed copy has lost little. */
+const PUBLISH_MS = 10_000;
 const FLUSH_KEYS = 4096;
 const FLUSH_BYTES = 512 * 1024 ** 2;
 
@@ -54,6 +55,8 @@ export class StoredCopier {
   #renewed: string[] = [];
   #stagedKeys = 0;
   #stagedBytes = 0;
+  #publishedAt = performance.now();
+  #flushing: Promise<void> = Promise.resolve();
 
   constructor(
     source: Backend,
@@ -104,13 +107,29 @@ export class StoredCopier {
     // Only when all have ended: what one of them stages after the place was removed would stay.
     const failed = works.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
-    if (this.#stagedKeys >= FLUSH_KEYS || this.#stagedBytes >= FLUSH_BYTES) await this.flush();
   }
 
-  async flush(): Promise<void> {
-    const [staged, pieces] = [this.#staged, this.#pieces];
+  flush(): Promise<void> {
+    this.#stagedKeys = 0;
+    this.#stagedBytes = 0;
+    this.#publishedAt = performance.now();
+    const mine = this.#flushing.then(() => this.#flushNow());
+    // The next one waits for this one; its failure goes to whoever called it.
+    this.#flushing = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async #flushWhenDue(): Promise<void> {
+    if (this.#stagedKeys === 0) return;
+    const isOld = performance.now() - this.#publishedAt >= PUBLISH_MS;
+    if (isOld || this.#stagedKeys >= FLUSH_KEYS || this.#stagedBytes >= FLUSH_BYTES) await this.flush();
+  }
+
+  async #flushNow(): Promise<void> {
+    const [staged, pieces, renewed] = [this.#staged, this.#pieces, this.#renewed];
     this.#staged = new Map();
     this.#pieces = [];
+    this.#renewed = [];
     const existed = await this.#batch.flush();
     await checkKept(
       this.#target,
@@ -121,9 +140,7 @@ export class StoredCopier {
       const needed = staged.get(key);
       if (needed !== undefined && !(await this.#isSame(needed))) this.otherForms.push(key);
     }
-    for (const key of this.#renewed.splice(0)) await this.#notes.clear(key);
-    this.#stagedKeys = 0;
-    this.#stagedBytes = 0;
+    for (const key of renewed) await this.#notes.clear(key);
   }
 
   /** Removes what was staged and not published. */
@@ -151,9 +168,7 @@ export class StoredCopier {
     this.totals.bytes += size;
     this.totals.newKeys++;
     this.totals.newBytes += size;
-    if (stored !== undefined && !tellsBytes(needed)) this.#staged.set(key, needed);
-    this.#stagedKeys++;
-    this.#stagedBytes += size;
+    await this.#flushWhenDue();
   }
 
   /** Whether the target holds these very bytes: who seals or compresses anew makes others of the same size. */
@@ -166,7 +181,6 @@ export class StoredCopier {
     const bytes = await this.#source.get(needed.key);
     if (!isRight(needed, bytes)) return false;
     await this.#add(await this.#batch.stageBytes(bytes), needed);
-    if (needed.stored === undefined) this.#pieces.push({ key: needed.key, size: bytes.length });
     this.#onBytes(bytes.length);
     return true;
   }
@@ -196,9 +210,15 @@ export class StoredCopier {
   }
 
   async #add(staged: Staged, needed: NeededKey): Promise<void> {
-    const renews = await this.#notes.has(needed.key);
-    if (renews) this.#renewed.push(needed.key);
-    this.#batch.add(staged, needed.key, renews ? 'renew' : conflict(needed));
+    const { key, stored } = needed;
+    const renews = await this.#notes.has(key);
+    // All at once: another may flush at any time.
+    this.#batch.add(staged, key, renews ? 'renew' : conflict(needed));
+    if (renews) this.#renewed.push(key);
+    if (stored === undefined) this.#pieces.push({ key, size: staged.size });
+    else if (!tellsBytes(needed)) this.#staged.set(key, needed);
+    this.#stagedKeys++;
+    this.#stagedBytes += staged.size;
   }
 
   #damaged(kind: CopyDamage['kind'], key: string, message: string): void {

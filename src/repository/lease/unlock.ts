@@ -1,7 +1,7 @@
 import { SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
 import { throwIfCancelled } from '../../cancel.ts';
-import { withRoom } from '../prune/ballast.ts';
+import { Room } from '../prune/ballast.ts';
 import { harmOf } from './harm.ts';
 import { listLeases, storageTime, type LeaseInfo } from './lease-file.ts';
 import { takeAway } from './take-away.ts';
@@ -19,6 +19,8 @@ export interface UnlockOptions {
   force?: boolean;
   /** Only says what would be taken, or why it would be refused. */
   dryRun?: boolean;
+  /** Size of the ballast that is made again where this had to use it up. */
+  ballastBytes?: number;
   signal?: AbortSignal;
 }
 
@@ -46,9 +48,15 @@ export async function unlock(backend: Backend, ids: readonly string[], options: 
   const alive = chosen.find((lease) => !lease.readable || (!lease.stale && !lease.revoked));
   if (alive !== undefined && !force) throw refused(alive);
   if (options.dryRun === true) return chosen;
-  for (const lease of chosen) {
-    throwIfCancelled(signal);
-    await withRoom(backend, () => takeAway(backend, lease, by, { force, ...(signal === undefined ? {} : { signal }) }));
+  const room = new Room(backend, options.ballastBytes);
+  try {
+    for (const lease of chosen) {
+      throwIfCancelled(signal);
+      const how = { force, ...(signal === undefined ? {} : { signal }) };
+      await room.for(() => takeAway(backend, lease, by, how));
+    }
+  } finally {
+    await room.end();
   }
   return chosen;
 }

@@ -34,6 +34,8 @@ export interface PruneReport {
   /** What dead runs had left. */
   cleared: ClearedRuns;
   ballast: BallastState;
+  /** Size of the ballast that there is now. */
+  ballastBytes: number;
 }
 
 /** See `Repository.prune`. */
@@ -54,7 +56,8 @@ export async function prune(vault: Vault, options: PruneOptions): Promise<PruneR
     await makeBallast(backend, options.ballastBytes ?? 0);
     throw error;
   }
-  return { ...pruned, ballast: await makeBallast(backend, options.ballastBytes ?? 0) };
+  const { state, bytes } = await makeBallast(backend, options.ballastBytes ?? 0);
+  return { ...pruned, ballast: state, ballastBytes: bytes };
 }
 
 async function pruneNow(vault: Vault, options: PruneOptions): Promise<PruneReport> {
@@ -113,5 +116,6 @@ function report(doomed: Doomed, backups: number): PruneReport {
     unknown: doomed.unknown,
     cleared: { leases: [], runs: [], leftovers: 0 },
     ballast: 'none',
+    ballastBytes: 0,
   };
 }

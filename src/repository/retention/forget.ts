@@ -3,9 +3,9 @@ import type { Backend } from '../backend/backend.ts';
 import { throwIfCancelled } from '../../cancel.ts';
 import { manifestCopyKey, manifestKey, publishedKey } from '../format/names.ts';
 import { acquireLease, listLeases, type LeaseInfo, type LeaseOwner } from '../lease/index.ts';
-import { listBackups } from '../manifests.ts';
+import { judgeBackups } from '../damage/judge-backups.ts';
 import type { Vault } from '../sealing/keyring.ts';
-import { withRoom } from '../prune/ballast.ts';
+import { Room } from '../prune/ballast.ts';
 import type { BackupSummary } from '../types.ts';
 import { applyRules, hasRule, type RetentionRules } from './rules.ts';
 
@@ -17,6 +17,8 @@ export interface ForgetOptions {
   /** So many complete backups are left whatever is asked for. */
   minimum: number;
   dryRun?: boolean;
+  /** Size of the ballast that is made again where this had to use it up. */
+  ballastBytes?: number;
   signal?: AbortSignal;
 }
 
@@ -47,7 +49,17 @@ export async function forget(vault: Vault, options: ForgetOptions): Promise<Forg
   }
   throwIfCancelled(options.signal);
   if (options.dryRun === true) return plan(vault, options);
-  const lease = await withRoom(backend, () => acquireLease(backend, 'delete', options.owner));
+  const room = new Room(backend, options.ballastBytes);
+  try {
+    return await forgetNow(vault, options, room);
+  } finally {
+    await room.end();
+  }
+}
+
+async function forgetNow(vault: Vault, options: ForgetOptions, room: Room): Promise<ForgetReport> {
+  const { backend } = vault;
+  const lease = await room.for(() => acquireLease(backend, 'delete', options.owner));
   try {
     const report = await plan(vault, options, lease.id);
     for (const [i, id] of report.forgotten.entries()) {
@@ -82,7 +94,7 @@ function checkGoesOn(signal: AbortSignal | undefined, ids: readonly string[], do
 
 async function plan(vault: Vault, options: ForgetOptions, own?: string): Promise<ForgetReport> {
   const { backend } = vault;
-  const rows = (await listBackups(vault)).map(rowOf);
+  const rows = (await judgeBackups(vault)).map(rowOf);
   if (options.ids === undefined) decideByRules(rows, options.rules ?? {});
   else decideByIds(rows, options.ids);
   await keepUsed(rows, await listLeases(backend, own === undefined ? {} : { own }), options.ids !== undefined);

@@ -7,7 +7,7 @@ import { inventoryKey, type InventoryEntry } from '../format/inventory-entry.ts'
 import type { ObjectTable } from '../format/object-table.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import { entryId, type Findings } from './findings.ts';
-import { chooser } from './subset.ts';
+import { chooser, settle, type Subset } from './subset.ts';
 import type { VerifyOptions, VerifyProgress } from './report.ts';
 
 const BATCH = 1024;
@@ -21,12 +21,29 @@ export async function checkObjects(
   table: ObjectTable,
   findings: Findings,
   options: VerifyOptions,
-): Promise<{ objects: number; bytes: number; read: { objects: number; bytes: number } }> {
-  const chooses = options.subset === undefined ? () => true : chooser(options.subset);
+): Promise<CheckedObjects> {
+  const subset = options.subset && settle(options.subset, namesOf(table));
+  const chooses = subset === undefined ? () => true : chooser(subset);
   const { objects, bytes, good } = await checkPresence(vault, table, findings, chooses, options.signal);
   if (options.level !== 'data') return { objects, bytes, read: { objects: 0, bytes: 0 } };
   await checkData(vault, table, findings, options, { chooses, ...good });
-  return { objects, bytes, read: good };
+  return {
+    objects,
+    bytes,
+    read: good,
+    ...(subset === undefined ? {} : { subset: { part: subset.part, of: subset.of } }),
+  };
+}
+
+interface CheckedObjects {
+  objects: number;
+  bytes: number;
+  read: { objects: number; bytes: number };
+  subset?: Subset;
+}
+
+function* namesOf(table: ObjectTable): Generator<string> {
+  for (const { name } of table.sorted()) yield name;
 }
 
 /** Whether an object is one of those that are read. */

@@ -83,6 +83,8 @@ export interface VerifyReport {
   bytes: number;
   /** At level data: objects of which every stored byte was read, and these bytes. */
   read: { objects: number; bytes: number };
+  /** Which part of the objects that was, where it was not to be all. */
+  subset?: { part: number; of: number };
   findings: Finding[];
   /** What kept this verify from doing more than looking. */
   notes: string[];

@@ -229,7 +229,7 @@ describe('verify', () => {
     expect(reports.map((r) => r.objects)).toEqual([3, 3]);
     expect(reports.reduce((sum, r) => sum + r.read.objects, 0)).toBe(3);
     const whole = await c.text('verify', '--level', 'data', '--subset', '100%');
-    expect(whole.stdout).toContain('(read: 3 objects');
+    expect(whole.stdout).toContain('(read: part 1 of 1, 3 objects');
   });
 
   test('takes a subset to be one of all bytes', async () => {

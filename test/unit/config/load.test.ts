@@ -97,6 +97,7 @@ describe('a configuration', () => {
       (c) => (c.cut = { snapshot_ttl: '30s' }),
     ],
     ['S3 for attachments in a folder', 'clusters.prod.files', (c) => (c.files.s3 = { endpoint: 'https://s3.example' })],
+    ['a repository among the attachments', 'repository', (c) => (c.repository = `${c.files.location}//skep`)],
     ['attachments in a place that is none', 'clusters.prod.files.location', (c) => (c.files.location = 's3:/bucket')],
     ['no attempt at a cut', 'clusters.prod.cut.attempts', (c) => (c.cut = { attempts: 0 })],
     ['an unknown way to reconcile', 'clusters.prod.index.reconcile', (c) => (c.index.reconcile = 'magic')],

@@ -59,6 +59,19 @@ test.skipIf(!canMount)('on a disk without a free byte forget and prune work, and
   expect((seen as { freed: number }).freed).toBeGreaterThan(400_000);
 });
 
+test.skipIf(!canMount)('so they do where the ballast that was asked for is larger than the disk', async () => {
+  const seen = await onSmallDisk('full-disk-prune-process.ts', '6m', 'large');
+  expect(seen).toMatchObject({
+    failed: 'no-space',
+    full: 0,
+    forgot: 'fine',
+    pruned: { objects: 1, ballast: 'smaller' },
+    again: 'fine',
+    ok: true,
+    backups: 2,
+  });
+});
+
 test.skipIf(!canMount)('CONTROL: without a ballast neither has room for its lease', async () => {
   const seen = await onSmallDisk('full-disk-prune-process.ts', '6m', 'without');
   expect(seen).toMatchObject({ full: 0, forgot: 'no-space', pruned: { code: 'no-space' }, ok: true });

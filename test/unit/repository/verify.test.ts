@@ -380,11 +380,35 @@ describe('a subset', () => {
     for (const part of parts) expect(part.length).toBeGreaterThan(2000 / of / 2);
   });
 
-  test('by chance is about that share, and another one each time', () => {
-    const [a, b] = ['one', 'two'].map((salt) => names.filter(chooser({ percent: 5 }, salt)));
-    for (const part of [a, b]) expect(Math.abs(part!.length - 100)).toBeLessThan(40);
-    expect(a).not.toEqual(b);
-    expect(names.filter(chooser({ percent: 100 }))).toHaveLength(2000);
+  const DAY = 86_400_000;
+
+  test.each([
+    ['5%', 20],
+    ['30%', 4],
+    ['0.5%', 200],
+    ['100%', 1],
+  ])('of %s is another part each day: %i days read every object once, whenever they begin', (share, days) => {
+    const first = Date.UTC(2026, 10, 27, 23, 59);
+    const read = Array.from({ length: days }, (_, day) => names.filter(chooser(parseSubset(share, first + day * DAY))));
+    expect(read.flat().sort()).toEqual([...names].sort());
+    expect(parseSubset(share, first + days * DAY)).toEqual(parseSubset(share, first));
+  });
+
+  test('that would hold no object is the next one that does; a report tells which', async () => {
+    const { repo } = await memoryRepository();
+    await backUp(repo, Object.fromEntries(Array.from({ length: 5 }, (_, i) => [`f${i}`, `content ${i}`])));
+    const subset = parseSubset('0.001%');
+    const report = await repo.verify({ level: 'data', subset });
+    expect(report.read.objects).toBe(1);
+    const chosen = Array.from({ length: 5 }, (_, i) => createHash('sha256').update(`content ${i}`).digest('hex'));
+    expect(chosen.filter(chooser(report.subset!))).toHaveLength(1);
+    expect(report.subset).toEqual({ part: expect.any(Number), of: 100_000 });
+    const own = await repo.verify({ level: 'data', subset: { part: report.subset!.part, of: 100_000, orNext: true } });
+    expect(own.subset).toEqual(report.subset);
+    // Of parts that are named each is what it is.
+    const named = await repo.verify({ level: 'data', subset: parseSubset(`${subset.part}/100000`) });
+    expect(named).toMatchObject({ read: { objects: 0 }, subset: { part: subset.part, of: 100_000 } });
+    expect(await repo.verify({ level: 'data' })).not.toHaveProperty('subset');
   });
 
   test.each(['0/3', '4/3', '1', '0%', '101%', '-1/2', '1/2x', 'x', ''])('%s is refused', (text) => {

@@ -184,4 +184,18 @@ describe('a watch that cannot see', () => {
     await watch.look();
     expect(seen).toHaveLength(1);
   });
+
+  test('tells what was deleted between the first listing and its pin', async () => {
+    const { watch, seen, at } = await scene();
+    await writeFile(at('a'), 'one');
+    await writeFile(at('b'), 'two');
+    const { promise: stored, resolve } = Promise.withResolvers<void>();
+    const started = watch.start(60_000, stored);
+    await vi.waitFor(() => expect(watch.seen).toBe(2));
+    await rm(at('a'));
+    resolve();
+    await started;
+    expect(seen.map(({ path }) => path)).toEqual(['attachment/b']);
+    expect(watch.lost()).toEqual([{ path: 'attachment/a', agoMs: expect.any(Number) as number }]);
+  });
 });

@@ -1,14 +1,17 @@
+import { hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { Backend } from '../../../../src/repository/backend/backend.ts';
 import { MemoryBackend } from '../../../../src/repository/backend/memory-backend.ts';
-import { manifestCopyKey, manifestKey } from '../../../../src/repository/format/names.ts';
+import { manifestCopyKey, manifestKey, objectKey } from '../../../../src/repository/format/names.ts';
+import { clearDamage, noteDamage } from '../../../../src/repository/damage/notes.ts';
 import type { Manifest } from '../../../../src/repository/index.ts';
 import { acquireLease } from '../../../../src/repository/lease/index.ts';
 import { initOnBackend } from '../../../../src/repository/repository.ts';
 import { forget, type ForgetOptions } from '../../../../src/repository/retention/forget.ts';
 import { UNSEALED } from '../../../../src/repository/sealing/keyring.ts';
 import { isWhole, open, ownerOf, pruneOn, Writer } from '../support/races.ts';
-import { CLUSTER } from '../support/repository.ts';
+import { neededKeys } from '../../../../src/repository/needed-keys.ts';
+import { backUp, CLUSTER } from '../support/repository.ts';
 import { Participant } from '../support/step-backend.ts';
 
 const DAY = 86_400_000;
@@ -29,6 +32,14 @@ async function withDays(days: number): Promise<{ backend: MemoryBackend; backups
 
 function forgetOn(backend: Backend, options: Partial<ForgetOptions>) {
   return forget({ backend, keyring: UNSEALED }, { owner: ownerOf('f'), minimum: 3, ...options });
+}
+
+async function piecesOf(backend: Backend, manifest: Manifest): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of neededKeys({ backend, keyring: UNSEALED }, manifest)) {
+    if (key.startsWith('listings/')) keys.push(key);
+  }
+  return keys;
 }
 
 const idsOf = async (backend: Backend) => (await (await open(backend)).list()).map(({ id }) => id);
@@ -73,6 +84,62 @@ describe('forget by rules', () => {
     expect(await idsOf(backend)).toEqual(newestFirst(backups.slice(1)));
     expect((await forgetOn(backend, { ids: [torn] })).forgotten).toEqual([torn]);
     expect(await idsOf(backend)).not.toContain(torn);
+  });
+
+  test('does not count a backup that needs what a verify has found damaged, until that is stored anew', async () => {
+    const { backend, backups } = await withDays(3);
+    const [, intact, newest] = backups.map(({ id }) => id) as [string, string, string];
+    const key = objectKey(hash('sha256', 'day 2'), 'raw');
+    backend.contents.set(key, Buffer.from('dai 2'));
+    const repo = await open(backend);
+    expect((await repo.verify({ level: 'data' })).ok).toBe(false);
+    expect((await repo.list()).map(({ state }) => state)).toEqual(['damaged', 'complete', 'complete']);
+    expect((await repo.list())[0]).toMatchObject({ finding: 'damage-noted', message: expect.stringContaining(key) });
+
+    const report = await forgetOn(backend, { rules: { last: 1 }, minimum: 1 });
+    expect(report.backups.map(({ id, keep }) => keep && id)).toEqual([newest, intact, false]);
+    expect(report.backups[0]).toMatchObject({ state: 'damaged', reasons: ['damaged: goes only by its id'] });
+    // It is no substitute for the last complete one either.
+    await expect(forgetOn(backend, { ids: [intact], minimum: 1 })).rejects.toMatchObject({ code: 'below-minimum' });
+
+    await Writer.backUp(backend, ['day 2']);
+    expect((await repo.list()).map(({ state }) => state)).toEqual(['complete', 'complete', 'complete']);
+  });
+
+  test('names the backups that need a damaged piece or object, by way of several levels, and no others', async () => {
+    const backend = new MemoryBackend();
+    const repo = await initOnBackend(backend, CLUSTER);
+    const many = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`file ${i}`, `content ${i}`]));
+    const first = await backUp(repo, many);
+    const second = await backUp(repo, { ...many, 'file 7': 'another' });
+    await backUp(repo, { other: 'x' });
+    const statesWithout = async (key: string) => {
+      await noteDamage(backend, key, {});
+      const states = (await repo.list()).map(({ state }) => state);
+      await clearDamage(backend, [key]);
+      return states.join(' ');
+    };
+    expect(await statesWithout(objectKey(hash('sha256', 'content 7'), 'raw'))).toBe('complete complete damaged');
+    expect(await statesWithout(objectKey(hash('sha256', 'another'), 'raw'))).toBe('complete damaged complete');
+    expect(await statesWithout(objectKey(hash('sha256', 'content 9'), 'raw'))).toBe('complete damaged damaged');
+    expect(await statesWithout(objectKey(hash('sha256', 'nobody'), 'raw'))).toBe('complete complete complete');
+    const [of1, of2] = [await piecesOf(backend, first), await piecesOf(backend, second)];
+    const [shared] = of1.filter((key) => of2.includes(key));
+    const [own] = of2.filter((key) => !of1.includes(key));
+    expect(await statesWithout(shared as string)).toBe('complete damaged damaged');
+    expect(await statesWithout(own as string)).toBe('complete damaged complete');
+  });
+
+  test('costs one listing more than manifests where nothing is noted', async () => {
+    const { backend } = await withDays(2);
+    const watched = new Participant(backend);
+    const repo = await open(watched.backend);
+    watched.calls.length = 0;
+    await repo.manifests();
+    const plain = watched.calls.splice(0).length;
+    await repo.list();
+    expect(watched.calls).toHaveLength(plain + 1);
+    expect(watched.calls.filter(({ key }) => key === 'damaged/')).toHaveLength(1);
   });
 
   test('is refused as a whole when fewer than the minimum would be left', async () => {

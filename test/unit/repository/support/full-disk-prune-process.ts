@@ -7,8 +7,9 @@ import { initRepository, newBackupId } from '../../../../src/repository/index.ts
 import { backUp, CLUSTER } from './repository.ts';
 
 const [folder] = process.argv.slice(2) as [string];
-const withBallast = process.argv[3] !== 'without';
-const BALLAST = 500_000;
+const wanted = process.argv[3];
+const withBallast = wanted !== 'without';
+const BALLAST = wanted === 'large' ? 64_000_000 : 500_000;
 const MB = 1 << 20;
 const repo = await initRepository(join(folder, 'repo'), CLUSTER);
 if (withBallast) await repo.makeBallast(BALLAST);
@@ -34,7 +35,9 @@ for (let step = MB; step >= 1; step = Math.floor(step / 2)) {
 }
 const full = free();
 const owner = () => ({ run: newBackupId(), host: 'h', pid: process.pid });
-const forgot = await codeOf(repo.forget({ owner: owner(), ids: [first.id], minimum: 1 }));
+const forgot = await codeOf(
+  repo.forget({ owner: owner(), ids: [first.id], minimum: 1, ballastBytes: withBallast ? BALLAST : 0 }),
+);
 const pruned = await repo
   .prune({ owner: owner(), ballastBytes: withBallast ? BALLAST : 0 })
   .catch((e: unknown) => ({ code: toSkepError(e).code }));

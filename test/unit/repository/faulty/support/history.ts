@@ -135,7 +135,7 @@ async function recover(world: World): Promise<string[]> {
   for (const at of [0, 1] as const) {
     await unlock(world, at);
     const repo = await openAsItIs(world, at);
-    const ids = (await repo.list()).filter(({ state }) => state === 'damaged').map(({ id }) => id);
+    const ids = (await repo.manifests()).filter(({ state }) => state === 'damaged').map(({ id }) => id);
     if (ids.length > 0) await repo.forget({ owner: ownerOf(nextRun()), ids, minimum: 0 });
     // What failed runs left in halves would stand in the way of a copy, which cannot tell it from another form.
     await repo.prune({ owner: ownerOf(nextRun()), wait: false });

@@ -104,7 +104,7 @@ async function write(repo: Repository, writer: ObjectWriter, files: Files): Prom
 
 /** From the listing of the newest backup, where that has so many files that few change. */
 async function update(world: World, repo: Repository, writer: ObjectWriter, files: Files): Promise<ListingRef> {
-  const [newest] = (await repo.list()).filter((b) => b.state === 'complete');
+  const [newest] = (await repo.manifests()).filter((b) => b.state === 'complete');
   const before = newest && world.places[0].backups.get(newest.id)?.files;
   const part = newest?.manifest.parts[0];
   if (before === undefined || part === undefined) return write(repo, writer, files);
@@ -153,7 +153,7 @@ async function copy(world: World, last: number): Promise<void> {
 
 async function layOut(world: World, nth: number): Promise<void> {
   const repo = await open(world, 0);
-  const complete = (await repo.list()).filter((b) => b.state === 'complete');
+  const complete = (await repo.manifests()).filter((b) => b.state === 'complete');
   const backup = complete[nth % complete.length];
   if (backup === undefined) return;
   const files = world.places[0].backups.get(backup.id)?.files ?? {};
