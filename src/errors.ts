@@ -60,7 +60,10 @@ export const ERRORS = {
     exit: 10,
     hint: 'Choose storage that keeps what the message names, or mend it there; then `skep init`.',
   },
-  'repository-damaged': { exit: 4, hint: 'Its skep.json cannot be read: put it back from a copy, then `skep verify`.' },
+  'repository-damaged': {
+    exit: 4,
+    hint: 'Put its skep.json back from a backup of the storage (that of a copy has another id), then `skep verify`.',
+  },
   'repository-failed': { exit: 1, hint: 'Check the storage that holds the repository, then run the command again.' },
   locked: { exit: 11, hint: 'Another run holds the lease; wait for it, or run `skep unlock`.' },
   'ssh-credentials': { exit: 12, hint: 'Check the ssh user, key and known_hosts: run `ssh NODE true` by hand.' },

@@ -10,11 +10,19 @@ import { copyBackups } from './copy/copy.ts';
 import type { CopyEnd, CopyOptions, CopyReport } from './copy/job.ts';
 import { matchKeys } from './copy/match-keys.ts';
 import { judgeBackups } from './damage/judge-backups.ts';
+import { descriptorHint, keepDescriptorCopy } from './descriptor-copy.ts';
 import { decodeDescriptor, encodeDescriptor, REPOSITORY_FORMAT, type Descriptor } from './format/descriptor.ts';
 import type { FolderMarks } from './folder-marks.ts';
 import type { ListingEntry } from './format/listing-entry.ts';
 import type { Manifest, ManifestDetails, ManifestDraft } from './format/manifest.ts';
-import { COMPONENT_PATTERN, DESCRIPTOR_KEY, type Encoding, incomingPrefix, NAME_PATTERN } from './format/names.ts';
+import {
+  COMPONENT_PATTERN,
+  DESCRIPTOR_COPY_KEY,
+  DESCRIPTOR_KEY,
+  type Encoding,
+  incomingPrefix,
+  NAME_PATTERN,
+} from './format/names.ts';
 import {
   acquireLease,
   clearDeadRuns,
@@ -28,7 +36,7 @@ import {
 import { readListing, writeListing } from './listing/listing.ts';
 import { readStored } from './listing/read-stored.ts';
 import { updateListing } from './listing/update-listing.ts';
-import { listBackups, readManifest } from './manifests.ts';
+import { getOrEmpty, listBackups, readManifest } from './manifests.ts';
 import { type Ballast, makeBallast } from './prune/ballast.ts';
 import { prune, type PruneOptions, type PruneReport } from './prune/prune.ts';
 import { publish } from './publish.ts';
@@ -72,6 +80,7 @@ export async function initOnBackend(
     features: given.recipients === undefined ? [] : ['sealed'],
   };
   if ((await backend.put(DESCRIPTOR_KEY, encodeDescriptor(descriptor))) === 'exists') throw exists(backend);
+  await keepDescriptorCopy(backend);
   return new BackendRepository({ backend, keyring: await openKeyring(backend, descriptor, given) }, descriptor);
 }
 
@@ -79,8 +88,13 @@ export async function initOnBackend(
 async function refuseLostDescriptor(backend: Backend): Promise<void> {
   for await (const { key } of backend.list('backups/')) {
     const message = `${backend.location} has ${key} and no skep.json`;
-    throw new SkepError('repository-damaged', message, { context: { key: DESCRIPTOR_KEY } });
+    const hint = await descriptorHint(backend);
+    throw new SkepError('repository-damaged', message, { ...hint, context: { key: DESCRIPTOR_KEY } });
   }
+  const hint = await descriptorHint(backend);
+  if (hint.hint === undefined) return;
+  const message = `${backend.location} has ${DESCRIPTOR_COPY_KEY} and no skep.json`;
+  throw new SkepError('repository-damaged', message, { ...hint, context: { key: DESCRIPTOR_KEY } });
 }
 
 /**
@@ -109,16 +123,23 @@ function newId(): string {
 
 /** Errors: `repository-missing`, `repository-unsupported`, `repository-damaged`, `key-wrong`. */
 export async function openOnBackend(backend: Backend, given: GivenKeys = {}): Promise<Repository> {
-  let bytes: Buffer;
-  try {
-    bytes = await backend.get(DESCRIPTOR_KEY);
-  } catch (error) {
-    if (!(error instanceof SkepError) || error.code !== 'object-missing') throw error;
-    await refuseLostDescriptor(backend);
-    throw new SkepError('repository-missing', `there is no repository at ${backend.location}`, { cause: error });
-  }
-  const descriptor = decodeDescriptor(bytes);
+  const descriptor = await readDescriptor(backend);
   return new BackendRepository({ backend, keyring: await openKeyring(backend, descriptor, given) }, descriptor);
+}
+
+async function readDescriptor(backend: Backend): Promise<Descriptor> {
+  const bytes = await getOrEmpty(backend, DESCRIPTOR_KEY);
+  if (bytes === undefined) {
+    await refuseLostDescriptor(backend);
+    throw new SkepError('repository-missing', `there is no repository at ${backend.location}`);
+  }
+  try {
+    return decodeDescriptor(bytes);
+  } catch (error) {
+    if (!(error instanceof SkepError) || error.code !== 'repository-damaged') throw error;
+    const hint = await descriptorHint(backend);
+    throw new SkepError(error.code, error.message, { ...hint, context: error.context, cause: error });
+  }
 }
 
 class BackendRepository implements Repository {
@@ -224,12 +245,14 @@ class BackendRepository implements Repository {
     return verify(this.#vault, this.id, options);
   }
 
-  acquireLease(
+  async acquireLease(
     kind: Lease['kind'],
     owner: Lease['owner'],
     options: { backups?: readonly string[]; staging?: boolean } = {},
   ): Promise<Lease> {
-    return acquireLease(this.#backend, kind, owner, options);
+    const lease = await acquireLease(this.#backend, kind, owner, options);
+    if (kind === 'write') await keepDescriptorCopy(this.#backend);
+    return lease;
   }
 
   leases(): Promise<ShownLease[]> {

@@ -1,5 +1,6 @@
 import { SkepError } from '../../errors.ts';
 import { throwIfCancelled } from '../../cancel.ts';
+import { keepDescriptorCopy } from '../descriptor-copy.ts';
 import { incomingPrefix } from '../format/names.ts';
 import { acquireLease, clearDeadRuns, type Lease } from '../lease/index.ts';
 import { candidates, choose, type Chosen } from './choose.ts';
@@ -96,6 +97,7 @@ async function copyChosen(copy: Copy, chosen: readonly Chosen[]): Promise<void> 
   const { backend } = copy.target.vault;
   const writing = await acquireLease(backend, 'write', options.owner, { backups: chosen.map((c) => c.id) });
   try {
+    await keepDescriptorCopy(backend);
     if (match.kind === 'older') {
       copy.target = await followKeys(copy.target, match.lacks);
       copy.match = { kind: 'same' };

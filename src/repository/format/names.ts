@@ -11,6 +11,9 @@ export const COMPONENT_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 export const DESCRIPTOR_KEY = 'skep.json';
 
+/** The same bytes: nothing else has the repository's id. */
+export const DESCRIPTOR_COPY_KEY = 'skep.copy.json';
+
 /** Bytes that nobody reads: a prune on a full disk deletes them first. */
 export const BALLAST_KEY = 'ballast';
 

@@ -1,17 +1,19 @@
 import { SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
 import { decodeManifest } from '../format/manifest-codec.ts';
+import { keepDescriptorCopy } from '../descriptor-copy.ts';
 import { manifestCopyKey, manifestKey } from '../format/names.ts';
 import { putCopy } from '../manifest-copy.ts';
 import { getOrEmpty, listBackupIds, notePublished, publishedIds, readManifest } from '../manifests.ts';
 import type { Vault } from '../sealing/keyring.ts';
 
 /**
- * Writes what is missing beside good manifests: the copy, and the note that the backup was published. Only under a delete
+ * Writes what is missing beside `skep.json` and good manifests: the copy, and the note that the backup was published. Only under a delete
  * lease: a forget that is under way removes both.
  */
 export async function completeBackups(vault: Vault): Promise<void> {
   const { backend } = vault;
+  await keepDescriptorCopy(backend);
   const noted = await publishedIds(backend);
   for (const id of await listBackupIds(backend)) {
     try {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
@@ -5,7 +6,7 @@ import { SkepError } from '../../../src/errors.ts';
 import { MemoryBackend } from '../../../src/repository/backend/memory-backend.ts';
 import { initRepository, openRepository } from '../../../src/repository/index.ts';
 import { initOnBackend } from '../../../src/repository/repository.ts';
-import { backUp, CLUSTER, temporaryFolder } from './support/repository.ts';
+import { backUp, CLUSTER, memoryRepository, temporaryFolder } from './support/repository.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -18,7 +19,7 @@ describe('a new repository', () => {
     expect(opened.cluster).toEqual({ name: 'prod', id: 'c-1' });
     expect(await opened.list()).toEqual([]);
     expect((await opened.verify({ level: 'data' })).ok).toBe(true);
-    expect((await readdir(location)).sort()).toEqual(['incoming', 'skep.json']);
+    expect((await readdir(location)).sort()).toEqual(['incoming', 'skep.copy.json', 'skep.json']);
   });
 
   test('is made once', async () => {
@@ -35,6 +36,40 @@ describe('a new repository', () => {
     const lost = { code: 'repository-damaged', message: expect.stringContaining('no skep.json') };
     await expect(initRepository(location, CLUSTER)).rejects.toMatchObject(lost);
     await expect(openRepository(location)).rejects.toMatchObject(lost);
+  });
+
+  test.each([
+    ['lost', (path: string) => rm(path)],
+    ['torn', async (path: string) => (await rm(path), await writeFile(path, '{"form'))],
+    ['empty', async (path: string) => (await rm(path), await writeFile(path, ''))],
+    ['a folder', async (path: string) => (await rm(path), await mkdir(path))],
+  ])('whose skep.json is %s says how it comes back from its copy', async (_, harm) => {
+    const location = join(await temporaryFolder(), 'repo');
+    const { id } = await initRepository(location, CLUSTER);
+    await harm(join(location, 'skep.json'));
+    const error: unknown = await openRepository(location).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: 'repository-damaged', hint: expect.stringContaining('Its copy is whole') });
+    const command = /`(.*?cp .*?)`/.exec((error as SkepError).hint)?.[1] as string;
+    execFileSync('sh', ['-ec', command], { cwd: location });
+    expect((await openRepository(location)).id).toBe(id);
+  });
+
+  test('of an older version gets its copy from the next writer, or prune', async () => {
+    const { repo, backend } = await memoryRepository();
+    const owner = { run: 'r', host: 'h', pid: 1 };
+    for (const write of [
+      async () => (await repo.acquireLease('write', owner)).release(),
+      () => repo.prune({ owner, wait: false }),
+    ]) {
+      for (const harm of [
+        () => backend.contents.delete('skep.copy.json'),
+        () => backend.contents.set('skep.copy.json', Buffer.from('{')),
+      ]) {
+        harm();
+        await write();
+        expect(backend.contents.get('skep.copy.json')).toEqual(backend.contents.get('skep.json'));
+      }
+    }
   });
 
   test('of two that are made at once one wins', async () => {

@@ -419,7 +419,7 @@ describe('keys', () => {
   test('are written before the repository is: an interrupted init is gone on with', async () => {
     const { folder, location, writing } = await sealed();
     const { id } = await openRepository(location);
-    await rm(join(location, 'skep.json'));
+    for (const name of ['skep.json', 'skep.copy.json']) await rm(join(location, name));
     const other = { ...writing, recipients: [(await newKeys()).recipient] };
     await expect(initRepository(other, CLUSTER)).rejects.toMatchObject({ code: 'key-wrong' });
     expect((await initRepository(writing, CLUSTER)).id).toBe(id);

@@ -8,6 +8,9 @@ import { forEachInSlices } from './slices.ts';
 import { linkOrCopy } from './shared-folder.ts';
 import { syncFilesystem } from './sync.ts';
 
+/** Bins that were closed and could not be removed. */
+const LEFT = 'left-';
+
 /**
  * A bin is a folder below `trash/`. To close it is to remove the folder: the kernel, or the file server, then refuses to
  * move anything into it, also by the handle of who had opened it before. It can only be removed when it is empty, so
@@ -46,7 +49,7 @@ export class PathBins implements Bins {
   }
 
   async empty(id: string, options: EmptyOptions = {}): Promise<void> {
-    await forEachInSlices(this.#names(id), (name) => {
+    await forEachInSlices(this.#keyNames(id), (name) => {
       throwIfCancelled(options.signal);
       const path = join(this.#folder(id), name);
       try {
@@ -63,7 +66,7 @@ export class PathBins implements Bins {
   async close(id: string): Promise<void> {
     let putBack = false;
     while (fs.existsSync(this.#folder(id))) {
-      await forEachInSlices(this.#names(id), (name) => {
+      await forEachInSlices(this.#keyNames(id), (name) => {
         putBack = true;
         this.#putBack(id, name);
       });
@@ -73,6 +76,9 @@ export class PathBins implements Bins {
         if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(errnoCode(error) ?? '')) {
           throw repositoryFsError(error, `remove trash/${id}`);
         }
+        if (!this.#holdsOnlyOthers(id)) continue;
+        if (!id.startsWith(LEFT)) await this.#leave(id);
+        break;
       }
     }
     // A manifest may rely on what was put back.
@@ -97,8 +103,30 @@ export class PathBins implements Bins {
     }
   }
 
-  #names(id: string): string[] {
-    return names(this.#folder(id));
+  /**
+   * A file that somebody has open keeps its folder on NFS, under a name of the client's: `.nfs…`. Under another name the
+   * folder takes nothing more from who knows it by its old one. The next writer tries again to remove it.
+   */
+  async #leave(id: string): Promise<void> {
+    const left = `${LEFT}${randomBytes(8).toString('hex')}`;
+    try {
+      fs.renameSync(this.#folder(id), this.#folder(left));
+    } catch (error) {
+      // Another one closes it too.
+      if (errnoCode(error) === 'ENOENT') return;
+      throw repositoryFsError(error, `rename trash/${id}`);
+    }
+    // What came in at the last moment.
+    await this.close(left);
+  }
+
+  #holdsOnlyOthers(id: string): boolean {
+    const all = names(this.#folder(id));
+    return all.length > 0 && !all.some(isKeyName);
+  }
+
+  #keyNames(id: string): string[] {
+    return names(this.#folder(id)).filter(isKeyName);
   }
 
   #folder(id: string): string {
@@ -108,6 +136,11 @@ export class PathBins implements Bins {
   #fileOf(id: string, key: string): string {
     return join(this.#folder(id), encodeURIComponent(key));
   }
+}
+
+/** Names of others are no keys: a client of NFS keeps a file there that was deleted while it was open. */
+function isKeyName(name: string): boolean {
+  return /^(?:objects|listings)%2F/.test(name);
 }
 
 function names(folder: string): string[] {
