@@ -9,12 +9,15 @@ export function parseSize(text: string): number | undefined {
   return Math.round(Number(m[1]) * UNITS[m[2] as keyof typeof UNITS]);
 }
 
-/** A configuration value in bytes, written as `64MB`, `1GB`. */
-export const size = z.string().transform((text, ctx) => {
-  const bytes = parseSize(text);
-  if (bytes === undefined) {
-    ctx.addIssue({ code: 'custom', message: `not a size: ${JSON.stringify(text)} (write 64MB, 1GB)` });
-    return z.NEVER;
-  }
-  return bytes;
-});
+/** A configuration value in bytes, written as `64MB`, `1GB`, or `0`. */
+export const size = z
+  .union([z.string(), z.literal(0)], { error: 'not a size (write 64MB, 1GB, 0)' })
+  .transform((text, ctx) => {
+    // Nothing is nothing in every unit.
+    const bytes = text === 0 || text === '0' ? 0 : parseSize(text);
+    if (bytes === undefined) {
+      ctx.addIssue({ code: 'custom', message: `not a size: ${JSON.stringify(text)} (write 64MB, 1GB, 0)` });
+      return z.NEVER;
+    }
+    return bytes;
+  });

@@ -42,6 +42,7 @@ export function registerUnlock(program: Command): void {
       const chosen = ids.length > 0 ? ids : all.filter(isOver).map((l) => l.id);
       if (o.dryRun) return emit({ type: 'plan', steps: stepsOf(await take(chosen, true)) });
       if (chosen.length === 0 || (!o.yes && !canAsk())) {
+        if (ids.length > 0) throw unconfirmed(await take(chosen, true));
         if (o.json) return tell([]);
         if (chosen.length > 0) process.stdout.write('nothing was changed: name the leases, with `--yes`\n');
         return;
@@ -65,6 +66,14 @@ function stepsOf(chosen: readonly ShownLease[]): { text: string; changes: boolea
 function described({ id, kind, readable, owner, acquiredAt, harm }: ShownLease): string {
   const who = readable ? `the ${kind} lease ${id} of ${owner.host} (pid ${owner.pid}, since ${acquiredAt})` : id;
   return `${who}: ${harm}`;
+}
+
+/** Who names a lease wants it gone: a script must not take this for success. */
+function unconfirmed(chosen: readonly ShownLease[]): SkepError {
+  const ids = chosen.map(({ id }) => id).join(' ');
+  return new SkepError('usage', `${chosen.map(described).join('; ')}: not confirmed, nothing was changed`, {
+    hint: `Look at \`skep unlock ${ids} --dry-run\`, then run it with \`--yes\`.`,
+  });
 }
 
 async function confirm(chosen: readonly ShownLease[]): Promise<void> {

@@ -18,7 +18,12 @@ export async function listKeys({ backend, keyring }: Vault, repository: string):
 /** See `Repository.rotateKeys`. */
 export async function rotateKeys({ backend, keyring }: Vault, repository: string): Promise<number> {
   const { namingKey, expected } = keyring;
-  if (!keyring.sealed || namingKey === undefined || expected === undefined) {
+  if (!keyring.sealed) {
+    const hint =
+      'Only a new repository can be sealed: set `repository.sealing` in skep.yaml, then run `skep init` for another place.';
+    throw new SkepError('usage', 'the repository is not sealed: it has no keys', { hint });
+  }
+  if (namingKey === undefined || expected === undefined) {
     throw new SkepError('key-missing', 'keys are rotated with the naming key, to the recipients of the configuration');
   }
   const newest = (await findGenerations(backend)).at(-1);

@@ -168,7 +168,14 @@ describe('unlock', () => {
       hint: expect.stringMatching(/--force.*cannot be published any more/),
     });
     await lease.assertHeld();
-    expect((await c.run('unlock', lease.id)).events).toMatchObject([{ type: 'result', taken: [] }]);
+    const unconfirmed = await c.run('unlock', lease.id, '--force');
+    expect(unconfirmed.exitCode).toBe(2);
+    expect(errorOf(unconfirmed)).toMatchObject({ code: 'usage', hint: expect.stringContaining('--yes') });
+    await lease.assertHeld();
+    expect((await c.run('unlock', lease.id)).exitCode).toBe(11);
+    const unknown = await c.run('unlock', 'nosuch');
+    expect(unknown.exitCode).toBe(2);
+    expect(errorOf(unknown)).toMatchObject({ code: 'usage', message: 'there is no lease nosuch' });
     expect((await c.run('unlock', lease.id, '--yes', '--force')).events.at(-1)).toMatchObject({
       command: 'unlock',
       taken: [{ id: lease.id, owner: OWNER }],

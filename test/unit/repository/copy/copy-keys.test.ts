@@ -6,7 +6,7 @@ import { objectKey } from '../../../../src/repository/format/names.ts';
 import type { Manifest, Repository } from '../../../../src/repository/index.ts';
 import { initOnBackend, openOnBackend } from '../../../../src/repository/repository.ts';
 import { writeGeneration } from '../../../../src/repository/sealing/generations.ts';
-import { backUp, CLUSTER, collect } from '../support/repository.ts';
+import { backUp, CLUSTER, collect, memoryRepository } from '../support/repository.ts';
 
 const OWNER = { run: 'copy-1', host: 'h', pid: 1 };
 const NAMING = 'a'.repeat(64);
@@ -54,6 +54,14 @@ async function contentOf(repo: Repository, manifest: Manifest, path: string): Pr
   }
   throw new Error(`no ${path}`);
 }
+
+test('a repository that is not sealed has no keys to rotate', async () => {
+  const { repo } = await memoryRepository();
+  await expect(repo.rotateKeys()).rejects.toMatchObject({
+    code: 'usage',
+    message: expect.stringContaining('not sealed'),
+  });
+});
 
 test('after a rotation of the source the copy follows it, without an identity, and so does every later copy', async () => {
   const { from, to, before, after } = await rotated();
