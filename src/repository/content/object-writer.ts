@@ -3,7 +3,7 @@ import { SkepError } from '../../errors.ts';
 import type { Staged } from '../backend/backend.ts';
 import { DamageNotes } from '../damage/notes.ts';
 import { recordRenewal } from '../damage/renewals.ts';
-import { incomingPrefix, isSealed, objectKey } from '../format/names.ts';
+import { type Encoding, incomingPrefix, isSealed, objectKey } from '../format/names.ts';
 import type { TreeKind } from '../format/piece.ts';
 import type { HintCache } from '../hint-cache.ts';
 import { KnownForms } from '../known-forms.ts';
@@ -33,6 +33,9 @@ import { hashFile, storeFile } from './store-file.ts';
 const SMALL = 256 << 10;
 const SLICE = 1 << 20;
 
+/** How often what was found damaged is read before that is believed. */
+const LOOKS = 2;
+
 const small = new Buffers(SMALL + 1);
 
 /** Writes contents through a batch of the backend. */
@@ -47,6 +50,8 @@ export class BatchObjectWriter implements ObjectWriter {
   readonly #pace: Pace | undefined;
   /** Read when something sealed is found that no hint tells of. */
   #older: Promise<KnownForms> | undefined;
+  /** Keys that were noted, and were seen to be damaged. */
+  readonly #damaged = new Set<string>();
   /** Objects that are there and may be damaged. */
   readonly #unsure = new Set<string>();
   /** By key: what another writer published first. */
@@ -276,7 +281,7 @@ export class BatchObjectWriter implements ObjectWriter {
     }
     const known = hinted ?? this.#hints?.find(sha256, size);
     const compressed = this.#encoder.compression !== 'off';
-    const older = () => (this.#older ??= KnownForms.of(this.#vault));
+    const older = () => this.#formsKnown();
     const onDamage = (key: string) => this.#notes.add(key, { kind: 'found', by: 'a backup', at: new Date() });
     const options = { compressed, older, onDamage, ...(known === undefined ? {} : { known }) };
     const published = await findObject(this.#vault, { name, sha256, size }, options);
@@ -292,10 +297,37 @@ export class BatchObjectWriter implements ObjectWriter {
     if (size !== undefined && size !== form.storedSize) this.#staging.replaceDamaged(name);
   }
 
-  /** What was found damaged is stored anew under the very key that backups refer to. */
+  /** What was found damaged, and still is, is stored anew under the very key that backups refer to. */
   async #encoderOf(name: string): Promise<Encoder> {
     const encoding = await this.#notes.encodingOf(name, this.#vault.keyring.encodings);
-    return encoding === undefined ? this.#encoder : { ...this.#encoder, encoding };
+    if (encoding === undefined) return this.#encoder;
+    const key = objectKey(name, encoding);
+    if (!this.#damaged.has(key) && (await this.#isWhole(name, encoding))) {
+      // A verify that read badly has noted it. Were it written over, backups would rely on the new bytes alone.
+      await this.#notes.clear(key);
+      return this.#encoder;
+    }
+    this.#damaged.add(key);
+    return { ...this.#encoder, encoding };
+  }
+
+  /** Whether what is stored is what backups expect. */
+  async #isWhole(name: string, encoding: Encoding): Promise<boolean> {
+    for (let attempt = 1; attempt <= LOOKS; attempt++) {
+      try {
+        const form = await inspectStored(this.#vault, name, encoding);
+        if (form === undefined) return false;
+        return encoding === 'raw' || (await this.#formsKnown()).has(objectKey(name, encoding), form.storedSha256);
+      } catch (error) {
+        // A disk that cannot read it does so each time.
+        if (!(error instanceof SkepError) || error.code !== 'repository-failed') throw error;
+      }
+    }
+    return false;
+  }
+
+  #formsKnown(): Promise<KnownForms> {
+    return (this.#older ??= KnownForms.of(this.#vault));
   }
 
   /** It is published and durable. Older backups expect other bytes of what is compressed or sealed. */

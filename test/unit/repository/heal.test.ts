@@ -7,6 +7,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { Backend } from '../../../src/repository/backend/backend.ts';
 import { MemoryBackend } from '../../../src/repository/backend/memory-backend.ts';
 import { PathBackend } from '../../../src/repository/backend/path/path-backend.ts';
+import { notedDamage, noteDamage } from '../../../src/repository/damage/notes.ts';
 import { pieceKey } from '../../../src/repository/format/names.ts';
 import {
   type Compression,
@@ -191,6 +192,20 @@ describe.each(Object.keys(SCENES))('on %s', (name) => {
     // What is sealed is compared with the bytes that the older backup tells of; of a raw object of the right size it is believed.
     expect((await scene.closed.verify({ level: 'data' })).ok).toBe(scene.reading.sealed);
     await expectClean(scene, [await backUp(scene), between, old]);
+  });
+
+  test('what a verify that read badly has noted is not written over when it is seen to be whole', async () => {
+    const scene = await make();
+    const old = await backUp(scene);
+    const keys = await Promise.all(['text', 'large', 'noise'].map((path) => objectOf(scene, old, path)));
+    const before = await Promise.all(keys.map((key) => scene.backend.get(key)));
+    for (const key of keys) await noteDamage(scene.backend, key, { kind: 'object-unreadable' });
+    const again = await backUp(scene);
+    expect(await Promise.all(keys.map((key) => scene.backend.get(key)))).toEqual(before);
+    expect(await notedDamage(scene.backend)).toEqual(new Set());
+    const kept = await collect(scene.backend.list('damaged/'));
+    expect(kept).toEqual([]);
+    await expectClean(scene, [again, old]);
   });
 
   test('a prune keeps no notes of what it has removed', async () => {
