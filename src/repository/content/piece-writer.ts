@@ -48,15 +48,18 @@ export class PieceWriter {
   /** A piece is small, and what it must hold is here: one that is damaged is not taken over. */
   async #find(named: PieceName, plain: Uint8Array): Promise<StoredPiece | 'damaged' | undefined> {
     const key = pieceKey(named.name, named.encoding);
-    if (await this.#notes.has(key)) return 'damaged';
+    const isNoted = await this.#notes.has(key);
+    if (isNoted && named.encoding !== 'zstd') return 'damaged';
     const bytes = await tryGet(this.#vault.backend, key);
-    if (bytes === undefined) return undefined;
+    if (bytes === undefined) return isNoted ? 'damaged' : undefined;
     // Who only writes cannot open what is sealed: its size must do.
     const holds =
       named.encoding === 'zstd'
         ? holdsPiece(bytes, plain)
         : isSealedSize(bytes, bytes.length, compressPiece(plain).length);
     if (!holds) return 'damaged';
+    // A verify that read badly has noted it.
+    if (isNoted) await this.#notes.clear(key);
     return { ...named, storedSize: bytes.length, storedSha256: hash('sha256', bytes) };
   }
 }
