@@ -127,6 +127,10 @@ async function copyAside(bucket: Bucket, found: ListedKey, to: string, signal: A
   for (let n = 2; await bucket.look(free, signal); n++) free = `${to}.${n}`;
   if (found.size <= MOST_COPIED) return bucket.copy(found.key, free, signal);
   const { size, stream } = await openObject(bucket, found.key, { signal });
-  if (size !== found.size) throw new SkepError('attachments-failed', `${found.key} changes while it is moved aside`);
-  await uploadStream(bucket, free, { size, stream }, signal);
+  try {
+    if (size !== found.size) throw new SkepError('attachments-failed', `${found.key} changes while it is moved aside`);
+    await uploadStream(bucket, free, { size, stream }, signal);
+  } finally {
+    stream.destroy();
+  }
 }
