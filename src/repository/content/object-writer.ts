@@ -3,10 +3,9 @@ import { SkepError } from '../../errors.ts';
 import type { Staged } from '../backend/backend.ts';
 import { DamageNotes } from '../damage/notes.ts';
 import { recordRenewal } from '../damage/renewals.ts';
-import { type Encoding, incomingPrefix, isSealed, objectKey } from '../format/names.ts';
+import { incomingPrefix, isSealed, objectKey } from '../format/names.ts';
 import type { TreeKind } from '../format/piece.ts';
 import type { HintCache } from '../hint-cache.ts';
-import { KnownForms } from '../known-forms.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import type {
   ObjectWriter,
@@ -22,6 +21,7 @@ import { throwIfCancelled } from '../../cancel.ts';
 import { findObject, hashStored, inspectStored } from './find-object.ts';
 import { Buffers } from './buffers.ts';
 import { rememberIfSettled } from './remember.ts';
+import { NotedObjects } from './noted-objects.ts';
 import type { Pace } from './pace.ts';
 import { PieceWriter } from './piece-writer.ts';
 import { identify, SourceFile } from './source-file.ts';
@@ -32,9 +32,6 @@ import { hashFile, storeFile } from './store-file.ts';
 /** Up to this size a file is read, hashed and staged in single calls. */
 const SMALL = 256 << 10;
 const SLICE = 1 << 20;
-
-/** How often what was found damaged is read before that is believed. */
-const LOOKS = 2;
 
 const small = new Buffers(SMALL + 1);
 
@@ -48,10 +45,7 @@ export class BatchObjectWriter implements ObjectWriter {
   readonly #hints: HintCache | undefined;
   readonly #encoder: Encoder;
   readonly #pace: Pace | undefined;
-  /** Read when something sealed is found that no hint tells of. */
-  #older: Promise<KnownForms> | undefined;
-  /** Keys that were noted, and were seen to be damaged. */
-  readonly #damaged = new Set<string>();
+  readonly #noted: NotedObjects;
   /** Objects that are there and may be damaged. */
   readonly #unsure = new Set<string>();
   /** By key: what another writer published first. */
@@ -64,6 +58,7 @@ export class BatchObjectWriter implements ObjectWriter {
     this.#encoder = { compression: options.compression ?? 'off', recipients: vault.keyring.recipients() };
     const prefix = incomingPrefix(options.run, options.writer);
     this.#notes = new DamageNotes(vault.backend);
+    this.#noted = new NotedObjects(vault, this.#notes);
     this.#staging = new Staging(vault.backend, prefix, {
       onLost: (lost) => this.#adopt(lost),
       onRenewed: (renewed) => this.#noteRenewed(renewed),
@@ -281,7 +276,7 @@ export class BatchObjectWriter implements ObjectWriter {
     }
     const known = hinted ?? this.#hints?.find(sha256, size);
     const compressed = this.#encoder.compression !== 'off';
-    const older = () => this.#formsKnown();
+    const older = () => this.#noted.knownForms();
     const onDamage = (key: string) => this.#notes.add(key, { kind: 'found', by: 'a backup', at: new Date() });
     const options = { compressed, older, onDamage, ...(known === undefined ? {} : { known }) };
     const published = await findObject(this.#vault, { name, sha256, size }, options);
@@ -297,37 +292,9 @@ export class BatchObjectWriter implements ObjectWriter {
     if (size !== undefined && size !== form.storedSize) this.#staging.replaceDamaged(name);
   }
 
-  /** What was found damaged, and still is, is stored anew under the very key that backups refer to. */
   async #encoderOf(name: string): Promise<Encoder> {
-    const encoding = await this.#notes.encodingOf(name, this.#vault.keyring.encodings);
-    if (encoding === undefined) return this.#encoder;
-    const key = objectKey(name, encoding);
-    if (!this.#damaged.has(key) && (await this.#isWhole(name, encoding))) {
-      // A verify that read badly has noted it. Were it written over, backups would rely on the new bytes alone.
-      await this.#notes.clear(key);
-      return this.#encoder;
-    }
-    this.#damaged.add(key);
-    return { ...this.#encoder, encoding };
-  }
-
-  /** Whether what is stored is what backups expect. */
-  async #isWhole(name: string, encoding: Encoding): Promise<boolean> {
-    for (let attempt = 1; attempt <= LOOKS; attempt++) {
-      try {
-        const form = await inspectStored(this.#vault, name, encoding);
-        if (form === undefined) return false;
-        return encoding === 'raw' || (await this.#formsKnown()).has(objectKey(name, encoding), form.storedSha256);
-      } catch (error) {
-        // A disk that cannot read it does so each time.
-        if (!(error instanceof SkepError) || error.code !== 'repository-failed') throw error;
-      }
-    }
-    return false;
-  }
-
-  #formsKnown(): Promise<KnownForms> {
-    return (this.#older ??= KnownForms.of(this.#vault));
+    const encoding = await this.#noted.encodingOf(name);
+    return encoding === undefined ? this.#encoder : { ...this.#encoder, encoding };
   }
 
   /** It is published and durable. Older backups expect other bytes of what is compressed or sealed. */
