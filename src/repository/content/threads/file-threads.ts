@@ -60,6 +60,8 @@ class FileThreads {
       watch.check();
       return (await thread.run(job, watch, listener)) as JobResults[D];
     } finally {
+      // With the memory that a listing has taken: it is of no use to files.
+      if (job.do === 'look') await thread.end();
       this.#give(thread);
     }
   }
@@ -108,6 +110,11 @@ class FileThread {
     this.#worker.on('message', (report: Report) => this.#onReport?.(report));
     this.#worker.on('error', (cause) => this.#fail(cause));
     this.#worker.on('exit', () => this.#fail('it ended'));
+  }
+
+  /** Like a thread that failed it is of no use any more. */
+  async end(): Promise<void> {
+    await this.#worker.terminate();
   }
 
   /** See `FileThreads.run`. */
