@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { labUp } from '../../lab/index.ts';
+import { COMMITLOG_SYNC_MS } from '../../lab/nodes/cassandra-config.ts';
 import { Trial } from '../../lab/scenarios/trial.ts';
 import { freeShift } from '../../test/lab/support/free-shift.ts';
 import type { RowOptions } from '../options.ts';
@@ -13,6 +14,8 @@ const FULL_MS = 30_000;
 const SHARE = 0.4;
 /** After a change of speed, and after a backup: what was queued must not count. */
 const SETTLE_MS = 8_000;
+/** How long nodes may hold pins and snapshots beyond linger and sync, in seconds. */
+const HELD_BAR_S = 5;
 /** What a backup may do to the p99 of live writes, over what as long a time without one shows. */
 const BAR = 1.5;
 
@@ -47,16 +50,19 @@ export async function* p99Ratio(o: RowOptions): AsyncGenerator<Row> {
     peer_s: round(of('before')),
     bar: round(BAR * control),
     backup_s: round(of('seconds')),
+    held_beyond_s: round(of('heldBeyond')),
+    held_bar_s: HELD_BAR_S,
     ...shared,
   };
 }
 
-/** p99 in seconds; `seconds` is how long the backup took. */
+/** p99 in seconds; `seconds` is how long the backup took, `heldBeyond` how long nodes held something for it beyond linger and sync. */
 interface Window {
   before: number;
   control: number;
   during: number;
   seconds: number;
+  heldBeyond: number;
 }
 
 async function measure(trial: Trial, o: RowOptions): Promise<{ rate: number; turns: Window[] }> {
@@ -84,7 +90,8 @@ async function measure(trial: Trial, o: RowOptions): Promise<{ rate: number; tur
     const backup = await trial.backup();
     const { fromMs, toMs } = backup;
     ({ seconds } = backup);
-    turns.push({ before, control, during: await p99({ fromMs, toMs }), seconds });
+    const heldBeyond = (backup.heldMs - COMMITLOG_SYNC_MS) / 1000 - backup.lingerSeconds;
+    turns.push({ before, control, during: await p99({ fromMs, toMs }), seconds, heldBeyond });
   }
   await trial.stopLoad();
   return { rate, turns };

@@ -5,6 +5,7 @@ import type { ServiceSpec } from '../services/spec.ts';
 import { cassandraModuleOptions, commonJavaOptions } from './java-options.ts';
 
 export const TOKENS_PER_NODE = 16;
+export const COMMITLOG_SYNC_MS = 2_000;
 const HEAP_MIB = 512;
 
 /** Folders of a node's Cassandra. */
@@ -68,7 +69,7 @@ export function cassandraYaml(layout: LabLayout, node: NodeLayout, extra: Record
     hints_directory: at.hints,
     cdc_raw_directory: at.cdc,
     commitlog_sync: 'periodic',
-    commitlog_sync_period: '2000ms',
+    commitlog_sync_period: `${COMMITLOG_SYNC_MS}ms`,
     commitlog_segment_size: '8MiB',
     disk_optimization_strategy: 'ssd',
     // every node is a seed: seeds may start together, none waits for the first

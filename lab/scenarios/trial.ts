@@ -24,6 +24,8 @@ export interface Backup {
   attempts: number;
   fromMs: number;
   toMs: number;
+  /** From the first pin of the last try until pins and snapshots were given back. */
+  heldMs: number;
   peakRssBytes: Record<string, number>;
 }
 
@@ -110,13 +112,17 @@ export class Trial {
     const fromMs = Date.now();
     const side: Promise<void>[] = [];
     const skep = this.#skep();
+    let pinnedAt = fromMs;
+    let heldMs = 0;
     const onEvent = (e: SkepEvent) => {
       skep.onEvent(e);
+      if (e.type === 'stage-started' && e.stage === 'pin') pinnedAt = Date.now();
+      if (e.type === 'stage-done' && e.stage === 'release') heldMs = Date.now() - pinnedAt;
       if (e.type === 'stage-started' && o.onStage) side.push(o.onStage(e.stage));
     };
     const { result } = await mustSkep(['backup'], { ...skep, onEvent });
     await Promise.all(side);
-    return { ...(result as unknown as Backup), fromMs, toMs: Date.now() };
+    return { ...(result as unknown as Backup), fromMs, toMs: Date.now(), heldMs };
   }
 
   /** A backup that may fail. */

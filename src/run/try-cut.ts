@@ -137,8 +137,8 @@ function captureSegments(w: BackupWork, cut: OpenCut, schema: Details['schema'],
 function captureSnapshots(w: BackupWork, cut: OpenCut, signal: AbortSignal): Promise<unknown> {
   const { keyspace } = w.c.cluster.cassandra;
   return stage(w.emit, 'sstables', 'storing the snapshots', () =>
-    onCassandraNodes(w.c, (agent, node) =>
-      agent.call(
+    onCassandraNodes(w.c, async (agent, node) => {
+      const stored = await agent.call(
         'capture.cassandra',
         {
           target: targetOf(w, node, 'cassandra'),
@@ -151,15 +151,20 @@ function captureSnapshots(w: BackupWork, cut: OpenCut, signal: AbortSignal): Pro
           signal,
           onProgress: (p) => w.emit({ type: 'progress', node, store: 'cassandra', stage: 'sstables', ...p }),
         },
-      ),
-    ),
+      );
+      // Beside the linger: to start nodetool takes seconds, for which pins would have to be held.
+      await w.cleanup.runNow(`snapshot on ${node}`);
+      return stored;
+    }),
   );
 }
 
-/** Snapshots and pins of a try are given back as soon as their bytes are stored. */
-async function releaseCut(w: BackupWork): Promise<void> {
-  for (const n of w.topology.nodes) {
-    await w.cleanup.runNow(`snapshot on ${n.name}`);
-    await w.cleanup.runNow(`pins on ${n.name}`);
-  }
+/** Pins of a try, and snapshots of one that failed, are given back at once. */
+function releaseCut(w: BackupWork): Promise<unknown> {
+  return stage(w.emit, 'release', 'giving pins and snapshots back', () =>
+    onCassandraNodes(w.c, async (_, node) => {
+      await w.cleanup.runNow(`snapshot on ${node}`);
+      await w.cleanup.runNow(`pins on ${node}`);
+    }),
+  );
 }
