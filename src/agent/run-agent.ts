@@ -3,6 +3,7 @@ import { Peer, type Handler } from '../protocol/peer.ts';
 import { setRelay, useFileThreads } from '../repository/index.ts';
 import { VERSION } from '../version.ts';
 import { handlers } from './handlers.ts';
+import { niceSession } from './nice-session.ts';
 import { Session } from './session.ts';
 import { widenThreadPool } from './thread-pool.ts';
 
@@ -16,6 +17,7 @@ const HANDLERS_MS = 8_000;
 export async function runAgent(
   change: (methods: Record<string, Handler>) => Record<string, Handler> = (m) => m,
 ): Promise<void> {
+  void niceSession(process.pid);
   widenThreadPool();
   useFileThreads();
   const session = new Session();

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SkepError } from '../errors.ts';
+import { niceSession } from './nice-session.ts';
 
 /** Most that is kept of each of the two outputs, in bytes. */
 const MAX_OUTPUT = 4 * 1024 * 1024;
@@ -31,6 +32,7 @@ export async function runCommand(
   const [file, ...args] = argv as [string, ...string[]];
   if (o.signal?.aborted) throw new SkepError('cancelled', `${file} was cancelled`);
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  void niceSession(child.pid);
   const outputs = [child.stdout, child.stderr].map((s) => (o.onLine ? tellLines(s, o.onLine) : keep(s)));
   let ended: 'cancelled' | 'late' | undefined;
   const end = (why: 'cancelled' | 'late') => {

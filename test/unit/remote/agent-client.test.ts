@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +40,19 @@ describe('an agent on this machine', () => {
     const { stdout } = await agent.call('node.run', { argv: ['nice'], timeoutMs: 10_000 });
     expect(Number(stdout)).toBe(Math.min(19, getPriority() + nice));
   });
+
+  test.runIf(existsSync('/proc/self/autogroup'))(
+    'is so nice against other sessions too, with all that it runs',
+    async () => {
+      const { cluster, node } = localCluster();
+      const agent = await openAgent(node, cluster, { nice: 10 });
+      onTestFinished(() => agent.close());
+      const ofBoth = 'cut -d " " -f 3 /proc/$$/autogroup /proc/$PPID/autogroup';
+      const untilNice = `for i in $(seq 50); do [ "$(${ofBoth} | tr '\\n' ' ')" = '10 10 ' ] && break; sleep 0.1; done; ${ofBoth}`;
+      const { stdout } = await agent.call('node.run', { argv: ['sh', '-c', untilNice], timeoutMs: 20_000 });
+      expect(stdout).toBe('10\n10');
+    },
+  );
 
   test('is in a process group of its own: Ctrl-C in a terminal does not reach it', async () => {
     const agent = await open();
