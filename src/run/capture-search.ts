@@ -16,6 +16,7 @@ import type { Emit } from '../events.ts';
 import type { Cleanup } from './cleanup.ts';
 import type { Connections } from './connections.ts';
 import type { Details } from './details.ts';
+import { stage } from './stage.ts';
 
 /** How long after `T` the snapshot begins: late enough to hold every index write of a commit acknowledged before it. */
 const AFTER_T_MS = 2_000;
@@ -64,7 +65,9 @@ export async function snapshotSearch(c: Connections, o: SnapshotOptions): Promis
     const name = `${snapshotName(o.run)}-${o.attempt}-${n}`;
     // As they are now, not before `T`: an audit entry may have gone into an index that a rollover has made since.
     const was = await readSearchState(c.search, index, audits);
-    const outcome = await takeSnapshot(c, name, namesOf(was), o);
+    const outcome = await stage(o.emit, 'search-snapshot', 'snapshot of the elasticsearch indices', () =>
+      takeSnapshot(c, name, namesOf(was), o),
+    );
     const is = await readSearchState(c.search, index, audits);
     const changed = shapeChange(was, is);
     if (changed === undefined) {

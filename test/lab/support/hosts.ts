@@ -43,18 +43,21 @@ export async function until(holds: () => Promise<boolean>, limitMs: number): Pro
 
 /** The agents that run on the hosts, or on one of them, by pid. */
 export async function agentsOn(lab: Lab, node?: string): Promise<number[]> {
-  const host = node === undefined ? undefined : await readRun(lab.root, `${node}-host`);
-  const network = host && (await networkOf(host.pid));
+  // Labs beside this one have agents too, and all of them are to be seen from here.
+  const names = node === undefined ? lab.nodes.map((n) => n.name) : [node];
+  const hosts = await Promise.all(names.map((name) => readRun(lab.root, `${name}-host`)));
+  const networks = await Promise.all(hosts.map((host) => networkOf(host?.pid)));
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const found: number[] = [];
   for (const pid of pids) {
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
     if (!/^\/home\/operator\/agents\/skep-\w+\0agent/.test(command)) continue;
-    if (network === undefined || (await networkOf(pid)) === network) found.push(pid);
+    const network = await networkOf(pid);
+    if (network !== undefined && networks.includes(network)) found.push(pid);
   }
   return found;
 }
 
-function networkOf(pid: number): Promise<string> {
-  return readlink(`/proc/${pid}/ns/net`).catch(() => '');
+async function networkOf(pid: number | undefined): Promise<string | undefined> {
+  return pid === undefined ? undefined : readlink(`/proc/${pid}/ns/net`).catch(() => undefined);
 }
