@@ -29,7 +29,8 @@ function pageOf(all: readonly MatrixRow[]): string {
     const row = all.find((r) => r.case === `${stage} / ${fault}`);
     if (row === undefined) return '';
     const ended = row.code === undefined ? (row.exitCode === 137 ? 'killed' : 'good') : `${row.code} (${row.exitCode})`;
-    return `${ended}, ${row.seconds} s${row.ok ? '' : ` **FAILED** ${row.failed.join('; ')}`}`;
+    const gone = row.goneSeconds === undefined ? '' : `; agents gone after ${row.goneSeconds} s`;
+    return `${ended}, ${row.seconds} s${gone}${row.ok ? '' : ` **FAILED** ${row.failed.join('; ')}`}`;
   };
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   const table = [
@@ -40,7 +41,8 @@ function pageOf(all: readonly MatrixRow[]): string {
   return `# Faults in every stage of a backup
 
 Written by \`make soak HOSTS=1\`: three nodes, each a host of its own, one of which has the fault from the beginning of the stage on. A cell
-says how the backup ended (a published backup is good; else its error and exit code) and when. After each: the cluster is
+says how the backup ended (a published backup is good; else its error and exit code) and when, and how long agents that the fault had
+cut off from their controller took to clean up and leave. After each: the cluster is
 healthy, no agent runs, no snapshot, pin or lease is left but those that only the next run can find, the next backup is good and
 leaves none at all, and the first backup of all still has all that it needs.
 ${all.filter((r) => r.ok).length} of ${all.length} cases held.

@@ -25,6 +25,8 @@ export interface MatrixRow {
   code?: string | undefined;
   /** Of the backup that had the fault. */
   seconds: number;
+  /** From the fault until no agent ran that had lost its controller by it; undefined also where none had. */
+  goneSeconds?: number | undefined;
   /** Whatever is not as it must be; nothing when `ok`. */
   failed: string[];
   ok: boolean;

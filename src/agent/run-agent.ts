@@ -7,8 +7,13 @@ import { niceSession } from './nice-session.ts';
 import { Session } from './session.ts';
 import { widenThreadPool } from './thread-pool.ts';
 
-/** How long calls that are under way may go on when the conversation has ended. */
-const HANDLERS_MS = 8_000;
+/**
+ * An agent whose controller is gone has left within 30 s: after this silence, which a heartbeat looks at, what calls that are under
+ * way may still take, and ten seconds for nodetool. Not sooner: what is sent while a cable is out for 5 s comes up to 6 s
+ * after that, since TCP tries again after twice the time each time.
+ */
+export const SILENCE_MS = 14_000;
+export const HANDLERS_MS = 5_000;
 
 /**
  * Talks on stdin and stdout, logs on stderr, and holds nothing after it has left: when the controller goes, is silent,
@@ -25,6 +30,7 @@ export async function runAgent(
     input: process.stdin,
     output: process.stdout,
     version: VERSION,
+    silenceMs: SILENCE_MS,
     handlers: change(handlers(session)),
   });
   setRelay((request, bytes) => peer.exchange('relay', request, bytes === undefined ? {} : { bytes }));

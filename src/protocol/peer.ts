@@ -3,9 +3,10 @@ import { deserializeError, type SerializedError, SkepError, toSkepError } from '
 import { encodeFrame, type Frame, FrameDecoder, PROTOCOL_VERSION } from './frames.ts';
 import { type Message, messageSchema } from './messages.ts';
 
-/** With the time that an agent takes to clean up, one that has lost its controller is gone within 30 s. */
+/** Long enough for an agent to begin on a busy node, or to be busy itself. */
 const SILENCE_MS = 18_000;
-const HEARTBEAT_MS = 5_000;
+/** How often a ping is sent, and the other side's silence looked at. */
+export const HEARTBEAT_MS = 1_000;
 
 /** What a handler of a call is given beside its parameters. */
 export interface CallContext {

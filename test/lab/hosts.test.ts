@@ -63,7 +63,7 @@ describe.runIf(possible)('three hosts and an operator who is not root', () => {
   });
 
   test('cold: TheHive is stopped for the cut and started again, also when skep is killed meanwhile', () => {
-    expect(seen.get('killed while TheHive is stopped')).toEqual({ stopped: true, thehive: 'ready', agents: 0 });
+    expect(seen.get('killed while TheHive is stopped')).toMatchObject({ stopped: true, thehive: 'ready', agents: 0 });
     expect(seen.get('cold')).toMatchObject({ exitCode: 0, during: 'stopped', after: 'ready', left: [] });
   });
 

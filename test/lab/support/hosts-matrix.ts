@@ -10,7 +10,7 @@ import { type Lab, labUp } from '../../../lab/index.ts';
 import { runSkep, type SkepRun, type SkepRunOptions } from '../../../lab/scenarios/skep-process.ts';
 import { STEADY_RATE, Trial } from '../../../lab/scenarios/trial.ts';
 import { configVariant } from './config-variant.ts';
-import { agentsOn, GONE_MS, pullFor, until, untilHealthy } from './hosts.ts';
+import { agentsGone, agentsOn, GONE_MS, pullFor, until, untilHealthy } from './hosts.ts';
 import { leftovers } from './leftovers.ts';
 
 const NODE = 'n2';
@@ -21,8 +21,10 @@ interface Fault {
   begin(lab: Lab, kill: AbortController): Promise<() => Promise<void>>;
   /** What of the run's own things may stay until the next run, or until a lease is stale. */
   mayStay?: RegExp;
-  /** It kills the controller, which then says nothing more. */
+  /** It kills the controller, which then says nothing more: agents must notice, and be gone in time. */
   kills?: boolean;
+  /** Where agents lose their controller by it; everywhere when it is killed. */
+  cutOff?: string;
 }
 
 const nothing = async (): Promise<void> => {};
@@ -55,6 +57,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: 'cable out',
+    cutOff: NODE,
     async begin() {
       await setLink(NODE, 'down');
       return () => setLink(NODE, 'up');
@@ -136,15 +139,19 @@ async function oneCase(lab: Lab, c: Case & { skep: SkepRunOptions; first: string
   const before = new Set(await leftovers(lab));
   const leftNow = async (): Promise<string[]> => (await leftovers(lab)).filter((what) => !before.has(what));
   let begun: Promise<() => Promise<void>> | undefined;
+  let gone: Promise<number | undefined> | undefined;
   const run = await runSkep(['backup'], {
     ...c.skep,
     signal: kill.signal,
     kill: 'SIGKILL',
     onEvent: (e) => {
-      if (e.type === 'stage-started' && e.stage === c.stage) begun ??= c.fault.begin(lab, kill);
+      if (e.type !== 'stage-started' || e.stage !== c.stage || begun !== undefined) return;
+      begun = c.fault.begin(lab, kill);
+      if (c.fault.kills || c.fault.cutOff) gone = begun.then(() => agentsGone(lab, c.fault.cutOff));
     },
   });
   const end = await begun;
+  const goneSeconds = await gone;
   await until(async () => (await agentsOn(lab)).length === 0, GONE_MS);
   const agents = await agentsOn(lab);
   await end?.();
@@ -158,6 +165,7 @@ async function oneCase(lab: Lab, c: Case & { skep: SkepRunOptions; first: string
   const failed = [
     ...(begun === undefined ? ['the stage did not begin'] : []),
     ...(isTyped(run, c.fault) ? [] : [`not typed: ${run.error?.message ?? run.stderr.slice(-200)}`]),
+    ...(c.fault.kills && !isInTime(goneSeconds) ? [`agents were gone after ${goneSeconds ?? 'more than 60'} s`] : []),
     ...agents.map((pid) => `agent ${pid} still runs`),
     ...stays.map((what) => `left: ${what}`),
     ...(next.exitCode === 0 ? [] : [`next backup: ${next.error?.message ?? next.exitCode}`]),
@@ -169,6 +177,7 @@ async function oneCase(lab: Lab, c: Case & { skep: SkepRunOptions; first: string
     exitCode: run.exitCode,
     code: run.error?.code,
     seconds: Math.round(run.seconds),
+    goneSeconds,
     failed,
     ok: failed.length === 0,
   };
@@ -182,6 +191,10 @@ function isTyped(run: SkepRun, fault: Fault): boolean {
   if (run.exitCode === 0) return true;
   if (run.exitCode === 137) return fault.kills === true;
   return run.error !== undefined && run.error.code !== 'internal';
+}
+
+function isInTime(goneSeconds: number | undefined): boolean {
+  return goneSeconds !== undefined && goneSeconds * 1000 <= GONE_MS;
 }
 
 /** A lab of its own for each part, in a folder that the next process with the same part clears. */

@@ -10,7 +10,7 @@ import type { Proof } from '../../../lab/proof/report.ts';
 import { STEADY_RATE, Trial } from '../../../lab/scenarios/trial.ts';
 import { openRepository } from '../../../src/index.ts';
 import { configVariant } from './config-variant.ts';
-import { agentsOn, GONE_MS, hide, pullFor, until, untilHealthy } from './hosts.ts';
+import { agentsGone, agentsOn, GONE_MS, hide, pullFor, until, untilHealthy } from './hosts.ts';
 import { leftovers } from './leftovers.ts';
 
 /** Stage of a backup in which every node stores its snapshot. */
@@ -50,19 +50,17 @@ async function story(): Promise<void> {
   await plugged;
   tell('the cable of a node is out for five seconds', short, { pulled: plugged !== undefined });
 
-  let pulled: Promise<void> | undefined;
+  let pulled: Promise<number | undefined> | undefined;
   const cut = await backup((stage) => {
-    if (stage === STORING) pulled = setLink('n2', 'down');
+    if (stage === STORING) pulled = setLink('n2', 'down').then(() => agentsGone(lab, 'n2'));
   });
-  await pulled;
-  const since = Date.now();
+  const goneSeconds = await pulled;
   await until(async () => (await agentsOn(lab)).length === 0, GONE_MS);
-  const goneAfterMs = Date.now() - since;
   await setLink('n2', 'up');
   await untilHealthy(lab);
   tell('the cable of a node stays out', cut, {
     pulled: pulled !== undefined,
-    goneAfterMs,
+    goneSeconds,
     agents: (await agentsOn(lab)).length,
     left: await leftovers(lab),
   });
@@ -122,11 +120,16 @@ async function story(): Promise<void> {
   await trial.stopLoad();
 
   const killed = new AbortController();
+  let gone: Promise<number | undefined> | undefined;
   await runSkep(['backup', '--consistency', 'cold'], {
     ...skep,
     signal: killed.signal,
     kill: 'SIGKILL',
-    onEvent: (e) => e.type === 'stage-started' && e.stage === STORING && killed.abort(),
+    onEvent: (e) => {
+      if (e.type !== 'stage-started' || e.stage !== STORING) return;
+      killed.abort();
+      gone = agentsGone(lab);
+    },
   });
   const stopped = (await lab.janusgraph.state()) !== 'ready';
   await until(async () => (await lab.janusgraph.state()) === 'ready' && (await agentsOn(lab)).length === 0, GONE_MS);
@@ -135,6 +138,7 @@ async function story(): Promise<void> {
     stopped,
     thehive: await lab.janusgraph.state(),
     agents: (await agentsOn(lab)).length,
+    goneSeconds: await gone,
   });
 
   // As one does who does not wait for the next backup, which takes it over.

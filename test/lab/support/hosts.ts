@@ -41,6 +41,15 @@ export async function until(holds: () => Promise<boolean>, limitMs: number): Pro
   for (const end = Date.now() + limitMs; Date.now() < end && !(await holds().catch(() => false));) await delay(250);
 }
 
+/** Seconds from now until no agent runs, on the hosts or on one of them; undefined where one still does after a minute. */
+export async function agentsGone(lab: Lab, node?: string): Promise<number | undefined> {
+  const since = performance.now();
+  const none = async (): Promise<boolean> => (await agentsOn(lab, node)).length === 0;
+  await until(none, 2 * GONE_MS);
+  const seconds = Math.round((performance.now() - since) / 1000);
+  return (await none()) ? seconds : undefined;
+}
+
 /** The agents that run on the hosts, or on one of them, by pid. */
 export async function agentsOn(lab: Lab, node?: string): Promise<number[]> {
   // Labs beside this one have agents too, and all of them are to be seen from here.
