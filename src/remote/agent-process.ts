@@ -128,7 +128,8 @@ export async function startAgent({ node, transport, command, user, signal, relay
         // The process has ended or is about to, unless it has only fallen silent.
         if (e instanceof SkepError && e.code === 'node-unreachable') {
           await Promise.race([ended, delay(EXIT_MS, undefined, { ref: false })]);
-          if (gone()) throw explain({ node, transport, user, exitCode: child.exitCode, stderr }, e);
+          // Not by sudo any more: that let it in.
+          if (gone()) throw explain({ node, transport, exitCode: child.exitCode, stderr }, e);
         }
         throw e;
       }
