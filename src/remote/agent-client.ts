@@ -28,7 +28,7 @@ export function sourceCommand(): string[] {
 
 /**
  * Starts the agents of a node and waits for their greetings. Where the node has no agent of this version it is copied there first.
- * Errors: `ssh-credentials`, `sudo-refused`, `node-unreachable`, `agent-failed`, `protocol-error`.
+ * Errors: `ssh-credentials`, `sudo-refused`, `node-unreachable`, `agent-failed`, `no-space`, `protocol-error`.
  */
 export async function openAgent(node: NodeConfig, cluster: ClusterConfig, opts: OpenOptions = {}): Promise<Agent> {
   const start = await starter(node, cluster, opts);

@@ -8,7 +8,7 @@ import { Peer } from '../protocol/peer.ts';
 import type { RelayServer } from '../repository/index.ts';
 import { VERSION } from '../version.ts';
 import { sudoFailure } from './become.ts';
-import { wantedFor } from './deliver.ts';
+import { folderFailure, wantedFor } from './deliver.ts';
 import { Relayed } from './relayed.ts';
 import type { Transport } from './transport.ts';
 
@@ -58,7 +58,8 @@ export interface Start {
 
 /**
  * Starts an agent and waits for its greeting.
- * Errors: `ssh-credentials`, `sudo-refused`, `node-unreachable`, `agent-failed` (an `AgentWanted` when it is not there), `protocol-error`.
+ * Errors: `ssh-credentials`, `sudo-refused`, `node-unreachable`, `agent-failed` (an `AgentWanted` when it is not there), `no-space`,
+ * `protocol-error`.
  */
 export async function startAgent({ node, transport, command, user, signal, relay }: Start): Promise<AgentProcess> {
   const [file, ...args] = transport.argv(command);
@@ -157,7 +158,9 @@ function explain({ node, transport, user, exitCode, stderr }: Ended, cause: unkn
   const arch = wantedFor(exitCode, stderr);
   if (arch !== undefined) return new AgentWanted(node.name, arch);
   const onTheWay =
-    transport.failure(exitCode, stderr) ?? (user === undefined ? undefined : sudoFailure(node.name, user, stderr));
+    transport.failure(exitCode, stderr) ??
+    folderFailure(node.name, exitCode, stderr) ??
+    (user === undefined ? undefined : sudoFailure(node.name, user, stderr));
   if (onTheWay) return onTheWay;
   const why = stderr.trim().split('\n').at(-1) || (cause as Error).message;
   return new SkepError('agent-failed', `the agent on ${node.name} ended: ${why}`, {
