@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 import { SkepError } from '../errors.ts';
+import { quoteAll } from './quote.ts';
 import type { Transport } from './transport.ts';
 
 /** skep's single executables on this machine, by the architecture that they run on, each with its SHA-256. */
@@ -105,9 +106,14 @@ export function folderFailure(node: string, exitCode: number | null, stderr: str
   return new SkepError('agent-failed', `${user} cannot keep the agent in ${folder} on ${node}: ${why}`, {
     hint: /read-only file system/i.test(why)
       ? 'Name a folder that can be written in skep.yaml: `agent.folder`; then `skep check`.'
-      : `Give ${user} that folder on ${node}, or name another one in skep.yaml: \`agent.folder\`; then \`skep check\`.`,
+      : `Make it once on ${node}, as root: \`${quoteAll(makeFolder(user, folder))}\`; or name another one in skep.yaml (\`agent.folder\`).`,
     context,
   });
+}
+
+/** What root runs once on a node so that `login` can keep agents in a folder that only root can make; all others go through it. */
+export function makeFolder(login: string, folder: string): string[] {
+  return ['install', '-d', '-o', login, '-m', '755', folder];
 }
 
 /**

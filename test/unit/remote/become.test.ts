@@ -163,6 +163,8 @@ describe('the lines of sudoers', () => {
     expect(n2?.lines[0]).toMatch(
       new RegExp(`^backup ALL=\\(cassandra\\) NOPASSWD: sha256:([0-9a-f]{64}) /var/tmp/skep/skep-\\1 agent$`),
     );
+    // Whoever logs in cannot make a folder in /var.
+    expect(n2?.folder).toBe('install -d -o backup -m 755 /var/tmp/skep');
   });
 
   test('are not broken by what has a meaning there', () => {

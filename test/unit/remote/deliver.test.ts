@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ClusterConfig, NodeConfig } from '../../../src/config/schema.ts';
 import { openAgent, sourceCommand } from '../../../src/remote/agent-client.ts';
+import { folderFailure } from '../../../src/remote/deliver.ts';
 import { quoteAll } from '../../../src/remote/quote.ts';
 import { localCluster } from '../support/cluster.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -102,6 +103,19 @@ describe('a node without an agent', () => {
       context: { node: 'n1', folder: n.folder },
     });
   });
+
+  test.each([['mkdir: cannot create directory ‘/var/lib/skep’: Permission denied'], ['it belongs to somebody else']])(
+    'in a folder that only root can make is told what root has to run: %s',
+    (why) => {
+      const stderr = `Welcome\n${why}\nskep: operator cannot keep it in /var/lib/skep\n`;
+      expect(folderFailure('n1', 94, stderr)).toMatchObject({
+        code: 'agent-failed',
+        message: `operator cannot keep the agent in /var/lib/skep on n1: ${why}`,
+        hint: expect.stringContaining('as root: `install -d -o operator -m 755 /var/lib/skep`'),
+      });
+      expect(folderFailure('n1', 1, stderr)).toBeUndefined();
+    },
+  );
 
   describe.runIf(MOUNTS)('on a file system of its own', () => {
     const mounted = (n: { node: NodeConfig; folder: string }, options: string): NodeConfig => {
