@@ -1,6 +1,7 @@
 import { forNode } from '../config/load.ts';
 import type { ClusterConfig, NodeConfig } from '../config/schema.ts';
-import type { SkepError } from '../errors.ts';
+import { SkepError } from '../errors.ts';
+import type { SharedConnection } from './shared-connection.ts';
 import { sshArgv, sshFailure } from './ssh.ts';
 
 /** How a command is run on a node, with its stdin, stdout and stderr here. */
@@ -14,18 +15,32 @@ export interface Transport {
 /** The exit code with which ssh tells that it failed itself. */
 const SSH_FAILED = 255;
 
-export function transportTo(node: NodeConfig, cluster: Pick<ClusterConfig, 'ssh'>): Transport {
+/** `shared`: what all sessions over ssh go through, if anything. */
+export function transportTo(
+  node: NodeConfig,
+  cluster: Pick<ClusterConfig, 'ssh'>,
+  shared?: Pick<SharedConnection, 'controlPath' | 'isOpen'>,
+): Transport {
   switch (node.transport) {
     case 'ssh':
       return {
-        argv: (command, o) => sshArgv(node, cluster.ssh, command, o),
-        failure: (exitCode, stderr) => (exitCode === SSH_FAILED ? sshFailure(node.name, stderr) : undefined),
+        argv: (command, o) => sshArgv(node, cluster.ssh, command, { ...o, controlPath: shared?.controlPath }),
+        failure: (exitCode, stderr) => {
+          if (exitCode !== SSH_FAILED) return undefined;
+          return sshFailure(node.name, stderr) ?? (shared?.isOpen() === false ? lost(node.name) : undefined);
+        },
       };
     case 'command':
       return prefixed(forNode(node.via ?? [], node.name));
     case 'local':
       return prefixed([]);
   }
+}
+
+/** A session says nothing when the connection that it goes through ends, nor when its command is killed. */
+function lost(node: string): SkepError {
+  const message = `the ssh connection to ${node} ended`;
+  return new SkepError('node-unreachable', message, { context: { node }, retryable: true });
 }
 
 function prefixed(prefix: readonly string[]): Transport {
