@@ -46,6 +46,8 @@ export interface PeerOptions {
   heartbeatMs?: number;
   /** The other side is taken for dead after this silence, in ms. */
   silenceMs?: number;
+  /** How much longer its greeting may take, in ms: the way to it may have to be made first. */
+  greetingMs?: number;
   /** A call that was cancelled is given up when it is not answered within this time, in ms. */
   cancelMs?: number;
 }
@@ -99,7 +101,7 @@ export class Peer {
     input.on('end', () => this.#ended());
     input.on('error', (e) => this.close(toSkepError(e, 'node-unreachable')));
     output.on('error', (e) => this.close(toSkepError(e, 'node-unreachable')));
-    const silence = options.silenceMs ?? SILENCE_MS;
+    const usual = options.silenceMs ?? SILENCE_MS;
     const heartbeat = options.heartbeatMs ?? HEARTBEAT_MS;
     let last = performance.now();
     this.#timer = setInterval(() => {
@@ -107,6 +109,7 @@ export class Peer {
       // Who was held up itself (a stopped machine, a stuck disk) has not read yet what the other side said meanwhile.
       this.#silentMs += Math.min(now - last, 2 * heartbeat);
       last = now;
+      const silence = usual + (this.#greeted ? 0 : (options.greetingMs ?? 0));
       if (this.#silentMs > silence) {
         this.close(new SkepError('node-unreachable', `nothing heard for ${silence / 1000} s`, { retryable: true }));
       } else void this.#send({ t: 'ping' });

@@ -79,6 +79,7 @@ export async function startAgent({ node, transport, command, user, signal, relay
     input: child.stdout,
     output: child.stdin,
     version: VERSION,
+    greetingMs: transport.connectMs,
     handlers: relayed ? { relay: relayed.handler } : {},
   });
   const said = once(child.stderr, 'end').catch(() => {});
@@ -107,9 +108,11 @@ export async function startAgent({ node, transport, command, user, signal, relay
     // Its exit code says why, if it has ended by itself.
     if ((e as SkepError).code === 'node-unreachable')
       await Promise.race([ended, delay(EXIT_MS, undefined, { ref: false })]);
+    const silent = !gone() && (e as SkepError).code === 'node-unreachable';
     child.kill();
     await ended;
     letGo();
+    if (silent) throw silence(node.name, stderr, e as SkepError);
     throw explain({ node, transport, user, exitCode: child.exitCode, stderr }, e);
   } finally {
     signal?.removeEventListener('abort', onAbort);
@@ -146,6 +149,16 @@ export async function startAgent({ node, transport, command, user, signal, relay
       letGo();
     },
   };
+}
+
+/** Neither an agent nor an end: the last words may tell what keeps it. */
+function silence(node: string, stderr: string, cause: SkepError): SkepError {
+  const words = [cause.message, stderr.trim().split('\n').at(-1)].filter(Boolean).join('; ');
+  return new SkepError('node-unreachable', `no agent answers on ${node}: ${words}`, {
+    context: { node },
+    retryable: true,
+    cause,
+  });
 }
 
 interface Ended extends Pick<Start, 'node' | 'transport' | 'user'> {

@@ -8,6 +8,8 @@ import { sshArgv, sshFailure } from './ssh.ts';
 export interface Transport {
   /** The local argv that runs `command` on the node. `compressed`: much will be sent, and the line may be slow. */
   argv(command: readonly string[], o?: { compressed?: boolean }): [string, ...string[]];
+  /** How long it may take until a command runs there, in ms, beyond what it takes to start itself. */
+  readonly connectMs: number;
   /** What a failed run says of the way to the node; undefined when the command itself failed. */
   failure(exitCode: number | null, stderr: string): SkepError | undefined;
 }
@@ -25,6 +27,7 @@ export function transportTo(
     case 'ssh':
       return {
         argv: (command, o) => sshArgv(node, cluster.ssh, command, { ...o, controlPath: shared?.controlPath }),
+        connectMs: cluster.ssh.connect_timeout,
         failure: (exitCode, stderr) => {
           if (exitCode !== SSH_FAILED) return undefined;
           return sshFailure(node.name, stderr) ?? (shared?.isOpen() === false ? lost(node.name) : undefined);
@@ -46,6 +49,7 @@ function lost(node: string): SkepError {
 function prefixed(prefix: readonly string[]): Transport {
   return {
     argv: (command) => [...prefix, ...command] as [string, ...string[]],
+    connectMs: 0,
     failure: () => undefined,
   };
 }

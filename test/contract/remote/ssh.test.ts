@@ -1,6 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -109,6 +111,21 @@ describe('ssh', () => {
     await jump.sshd.stop();
     await expect(open(config, 'none')).rejects.toMatchObject({ code: 'node-unreachable', context: { node: 'n1' } });
   });
+});
+
+test('a host that takes the connection and says nothing is waited for as long as is configured', async () => {
+  const mute = createServer(() => {}).listen(0, '127.0.0.1');
+  onTestFinished(() => void mute.close());
+  await once(mute, 'listening');
+  const { cluster, node } = over(server.sshd.config, 'none');
+  const ssh = { ...cluster.ssh, connect_timeout: 25_000, port: (mute.address() as AddressInfo).port };
+  const t0 = Date.now();
+  await expect(openAgent({ ...node, host: '127.0.0.1' }, { ...cluster, ssh })).rejects.toMatchObject({
+    code: 'node-unreachable',
+    message: expect.stringContaining('timed out'),
+    context: { node: 'n1' },
+  });
+  expect(Date.now() - t0).toBeGreaterThan(24_000);
 });
 
 describe.runIf(SUDO)('the agents of one node', () => {
