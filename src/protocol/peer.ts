@@ -198,7 +198,13 @@ export class Peer {
     switch (m.t) {
       case 'hello':
         if (m.protocol !== PROTOCOL_VERSION || m.skep !== this.#o.version) {
-          throw new SkepError('protocol-error', `skep ${this.#o.version} cannot talk to skep ${m.skep}`);
+          const [ours, theirs] = [PROTOCOL_VERSION, m.protocol].map((protocol) =>
+            m.protocol === PROTOCOL_VERSION ? '' : ` (protocol ${protocol})`,
+          );
+          throw new SkepError(
+            'protocol-error',
+            `skep ${this.#o.version}${ours} cannot talk to skep ${m.skep}${theirs}`,
+          );
         }
         this.#greeted = true;
         this.#hello(m.skep);

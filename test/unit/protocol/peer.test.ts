@@ -187,7 +187,10 @@ describe('a stranger', () => {
     await expect(b.ready).rejects.toMatchObject({ code: 'protocol-error' });
     const end = bareEnd();
     end.send({ t: 'hello', protocol: PROTOCOL_VERSION + 1, skep: '1' });
-    await expect(end.peer.ready).rejects.toMatchObject({ code: 'protocol-error' });
+    await expect(end.peer.ready).rejects.toMatchObject({
+      code: 'protocol-error',
+      message: `skep 1 (protocol ${PROTOCOL_VERSION}) cannot talk to skep 1 (protocol ${PROTOCOL_VERSION + 1})`,
+    });
   });
 
   test('that asks before it has greeted gets nothing', async () => {
