@@ -8,6 +8,7 @@ import { filesHandlers } from './handlers/files.ts';
 import { lookHandlers } from './handlers/look.ts';
 import { nodeHandlers } from './handlers/node.ts';
 import { restoreHandlers } from './handlers/restore.ts';
+import { newestProgress } from './newest-progress.ts';
 import type { Session } from './session.ts';
 
 /** What a method is given beside its parameters. */
@@ -41,11 +42,11 @@ export function handlers(session: Session): Record<string, Handler> {
           const issue = parsed.error.issues[0];
           throw new SkepError('protocol-error', `${method}: ${issue?.path.join('.')}: ${issue?.message}`);
         }
-        return (handle as (p: unknown, c: MethodContext) => Promise<unknown>)(parsed.data, {
-          session,
-          signal: ctx.signal,
-          progress: (p) => void ctx.emit(p),
-        });
+        const { tell, told } = newestProgress(ctx.emit);
+        const context = { session, signal: ctx.signal, progress: tell };
+        const result = await (handle as (p: unknown, c: MethodContext) => Promise<unknown>)(parsed.data, context);
+        await told();
+        return result;
       },
     ]),
   );

@@ -47,6 +47,8 @@ export interface PeerOptions {
   heartbeatMs?: number;
   /** The other side is taken for dead after this silence, in ms. */
   silenceMs?: number;
+  /** How much longer its greeting may take, in ms: the way to it may have to be made first. */
+  greetingMs?: number;
   /** A call that was cancelled is given up when it is not answered within this time, in ms. */
   cancelMs?: number;
 }
@@ -100,7 +102,7 @@ export class Peer {
     input.on('end', () => this.#ended());
     input.on('error', (e) => this.close(toSkepError(e, 'node-unreachable')));
     output.on('error', (e) => this.close(toSkepError(e, 'node-unreachable')));
-    const silence = options.silenceMs ?? SILENCE_MS;
+    const usual = options.silenceMs ?? SILENCE_MS;
     const heartbeat = options.heartbeatMs ?? HEARTBEAT_MS;
     let last = performance.now();
     this.#timer = setInterval(() => {
@@ -108,6 +110,7 @@ export class Peer {
       // Who was held up itself (a stopped machine, a stuck disk) has not read yet what the other side said meanwhile.
       this.#silentMs += Math.min(now - last, 2 * heartbeat);
       last = now;
+      const silence = usual + (this.#greeted ? 0 : (options.greetingMs ?? 0));
       if (this.#silentMs > silence) {
         this.close(new SkepError('node-unreachable', `nothing heard for ${silence / 1000} s`, { retryable: true }));
       } else void this.#send({ t: 'ping' });
@@ -196,7 +199,13 @@ export class Peer {
     switch (m.t) {
       case 'hello':
         if (m.protocol !== PROTOCOL_VERSION || m.skep !== this.#o.version) {
-          throw new SkepError('protocol-error', `skep ${this.#o.version} cannot talk to skep ${m.skep}`);
+          const [ours, theirs] = [PROTOCOL_VERSION, m.protocol].map((protocol) =>
+            m.protocol === PROTOCOL_VERSION ? '' : ` (protocol ${protocol})`,
+          );
+          throw new SkepError(
+            'protocol-error',
+            `skep ${this.#o.version}${ours} cannot talk to skep ${m.skep}${theirs}`,
+          );
         }
         this.#greeted = true;
         this.#hello(m.skep);

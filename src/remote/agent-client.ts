@@ -5,7 +5,8 @@ import type { RelayServer } from '../repository/index.ts';
 import { type AgentProcess, AgentWanted, startAgent } from './agent-process.ts';
 import { asUser, type Store, usersOn } from './become.ts';
 import { deliver, type Executables, findExecutables, startCommand } from './deliver.ts';
-import { transportTo } from './transport.ts';
+import { shareConnection } from './shared-connection.ts';
+import { type Transport, transportTo } from './transport.ts';
 
 /** What skep has running on one node: an agent as who logs in, and with `become` one for the user of each store. */
 export interface Agent extends AgentProcess {
@@ -28,13 +29,37 @@ export function sourceCommand(): string[] {
 
 /**
  * Starts the agents of a node and waits for their greetings. Where the node has no agent of this version it is copied there first.
- * Errors: `ssh-credentials`, `sudo-refused`, `node-unreachable`, `agent-failed`, `protocol-error`.
+ * Errors: `ssh-credentials`, `sudo-refused`, `node-unreachable`, `agent-failed`, `no-space`, `protocol-error`.
  */
 export async function openAgent(node: NodeConfig, cluster: ClusterConfig, opts: OpenOptions = {}): Promise<Agent> {
-  const start = await starter(node, cluster, opts);
+  if (cluster.agent.become === 'none') {
+    const login = await (await starter(node, cluster, transportTo(node, cluster), opts))();
+    return { ...login, as: () => login };
+  }
+  const shared = node.transport === 'ssh' ? await shareConnection(node, cluster.ssh) : undefined;
+  try {
+    const agent = await openForStores(node, cluster, transportTo(node, cluster, shared), opts);
+    const close = async () => {
+      await agent.close();
+      await shared?.end();
+    };
+    return { ...agent, close };
+  } catch (e) {
+    await shared?.end();
+    throw e;
+  }
+}
+
+/** The one of who logs in goes first: its session makes the connection that the others share. */
+async function openForStores(
+  node: NodeConfig,
+  cluster: ClusterConfig,
+  transport: Transport,
+  opts: OpenOptions,
+): Promise<Agent> {
+  const start = await starter(node, cluster, transport, opts);
   const login = await start();
-  const { become, users } = cluster.agent;
-  if (become === 'none') return { ...login, as: () => login };
+  const { users } = cluster.agent;
   const opened = await Promise.allSettled(
     usersOn(node, cluster).map(async (user) => [user, await start(user)] as const),
   );
@@ -54,9 +79,9 @@ export async function openAgent(node: NodeConfig, cluster: ClusterConfig, opts: 
 async function starter(
   node: NodeConfig,
   cluster: ClusterConfig,
+  transport: Transport,
   { signal, nice = 0, relay }: OpenOptions,
 ): Promise<(user?: string) => Promise<AgentProcess>> {
-  const transport = transportTo(node, cluster);
   const { command, folder, become } = cluster.agent;
   const before = (user: string | undefined) => [...niced(nice), ...(user === undefined ? [] : asUser(user))];
   const executables = await toDeliver(node, cluster);

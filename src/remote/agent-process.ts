@@ -8,7 +8,7 @@ import { Peer } from '../protocol/peer.ts';
 import type { RelayServer } from '../repository/index.ts';
 import { VERSION } from '../version.ts';
 import { sudoFailure } from './become.ts';
-import { wantedFor } from './deliver.ts';
+import { folderFailure, wantedFor } from './deliver.ts';
 import { Relayed } from './relayed.ts';
 import type { Transport } from './transport.ts';
 
@@ -58,7 +58,8 @@ export interface Start {
 
 /**
  * Starts an agent and waits for its greeting.
- * Errors: `ssh-credentials`, `sudo-refused`, `node-unreachable`, `agent-failed` (an `AgentWanted` when it is not there), `protocol-error`.
+ * Errors: `ssh-credentials`, `sudo-refused`, `node-unreachable`, `agent-failed` (an `AgentWanted` when it is not there), `no-space`,
+ * `protocol-error`.
  */
 export async function startAgent({ node, transport, command, user, signal, relay }: Start): Promise<AgentProcess> {
   const [file, ...args] = transport.argv(command);
@@ -78,6 +79,7 @@ export async function startAgent({ node, transport, command, user, signal, relay
     input: child.stdout,
     output: child.stdin,
     version: VERSION,
+    greetingMs: transport.connectMs,
     handlers: relayed ? { relay: relayed.handler } : {},
   });
   const said = once(child.stderr, 'end').catch(() => {});
@@ -106,9 +108,11 @@ export async function startAgent({ node, transport, command, user, signal, relay
     // Its exit code says why, if it has ended by itself.
     if ((e as SkepError).code === 'node-unreachable')
       await Promise.race([ended, delay(EXIT_MS, undefined, { ref: false })]);
+    const silent = !gone() && (e as SkepError).code === 'node-unreachable';
     child.kill();
     await ended;
     letGo();
+    if (silent) throw silence(node.name, stderr, e as SkepError);
     throw explain({ node, transport, user, exitCode: child.exitCode, stderr }, e);
   } finally {
     signal?.removeEventListener('abort', onAbort);
@@ -128,7 +132,8 @@ export async function startAgent({ node, transport, command, user, signal, relay
         // The process has ended or is about to, unless it has only fallen silent.
         if (e instanceof SkepError && e.code === 'node-unreachable') {
           await Promise.race([ended, delay(EXIT_MS, undefined, { ref: false })]);
-          if (gone()) throw explain({ node, transport, user, exitCode: child.exitCode, stderr }, e);
+          // Not by sudo any more: that let it in.
+          if (gone()) throw explain({ node, transport, exitCode: child.exitCode, stderr }, e);
         }
         throw e;
       }
@@ -146,6 +151,16 @@ export async function startAgent({ node, transport, command, user, signal, relay
   };
 }
 
+/** Neither an agent nor an end: the last words may tell what keeps it. */
+function silence(node: string, stderr: string, cause: SkepError): SkepError {
+  const words = [cause.message, stderr.trim().split('\n').at(-1)].filter(Boolean).join('; ');
+  return new SkepError('node-unreachable', `no agent answers on ${node}: ${words}`, {
+    context: { node },
+    retryable: true,
+    cause,
+  });
+}
+
 interface Ended extends Pick<Start, 'node' | 'transport' | 'user'> {
   exitCode: number | null;
   stderr: string;
@@ -156,7 +171,9 @@ function explain({ node, transport, user, exitCode, stderr }: Ended, cause: unkn
   const arch = wantedFor(exitCode, stderr);
   if (arch !== undefined) return new AgentWanted(node.name, arch);
   const onTheWay =
-    transport.failure(exitCode, stderr) ?? (user === undefined ? undefined : sudoFailure(node.name, user, stderr));
+    transport.failure(exitCode, stderr) ??
+    folderFailure(node.name, exitCode, stderr) ??
+    (user === undefined ? undefined : sudoFailure(node.name, user, stderr));
   if (onTheWay) return onTheWay;
   const why = stderr.trim().split('\n').at(-1) || (cause as Error).message;
   return new SkepError('agent-failed', `the agent on ${node.name} ended: ${why}`, {

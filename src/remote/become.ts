@@ -33,11 +33,25 @@ export function asRoot(agent: AgentConfig, argv: readonly string[]): string[] {
   return agent.become === 'sudo' ? ['sudo', '-n', '--', ...argv] : [...argv];
 }
 
-/** Why sudo did not run an agent, told from its words; undefined when they are not sudo's. */
+/**
+ * The words with which sudo (also sudo-rs) and whoever was to run it refuse. It says other things too, `unable to resolve host`,
+ * and goes on.
+ */
+const SUDO_REFUSES = [
+  /^sorry, .*$/,
+  /^.* is not (?:in the sudoers file|allowed to run sudo).*$/,
+  /^sudo: .*(?:password is required|authentication is required|terminal is required|a tty|no tty|unknown user).*$/,
+  /^sudo: .*(?:you are not|may not run|command not found|user .* not found|i'm afraid i can't do that).*$/,
+  /^sudo: .*(?:account|authentication|sudoers|policy plugin|audit plugin|setuid|no new privileges).*$/,
+  /^.*\bsudo['’]?: (?:command )?not found$/,
+  /^.*['‘]sudo['’]: no such file or directory$/,
+].map((words) => new RegExp(words, 'im'));
+
+/** Why sudo did not run an agent, told from its words; undefined when there are none of a refusal. */
 export function sudoFailure(node: string, user: string, stderr: string): SkepError | undefined {
-  const words = /^(?:sudo: .*|sorry, user .*|.* is not (?:in the sudoers file|allowed to run sudo).*)$/im.exec(stderr);
-  if (!words) return undefined;
-  return new SkepError('sudo-refused', `sudo on ${node} does not let skep become ${user}: ${words[0]}`, {
+  const words = SUDO_REFUSES.map((refusal) => refusal.exec(stderr)?.[0]).find((w) => w !== undefined);
+  if (words === undefined) return undefined;
+  return new SkepError('sudo-refused', `sudo on ${node} does not let skep become ${user}: ${words}`, {
     context: { node, user },
   });
 }

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 import { SkepError } from '../errors.ts';
+import { quoteAll } from './quote.ts';
 import type { Transport } from './transport.ts';
 
 /** skep's single executables on this machine, by the architecture that they run on, each with its SHA-256. */
@@ -15,16 +16,25 @@ type Architecture = (typeof ARCHITECTURES)[number];
 /** An agent on a node that no run has used for so many days is removed by the next delivery. */
 const UNUSED_DAYS = 30;
 
+/** That an executable takes. */
+const ROOM = '160 MB';
+
 /** With this code the start script tells that the agent is not there, or not whole, and on stderr for which architecture. */
 const WANTED = 93;
 const WANTED_WORDS = /^skep: wanted for (\S+)$/m;
 
+/** With this code both scripts tell that the folder cannot be used, and on stderr before that why, whose it should be, and which. */
+const NO_FOLDER = 94;
+const NO_FOLDER_WORDS = /^(.*)\nskep: (\S+) cannot keep it in (.*)$/m;
+
 // Both scripts are for any POSIX shell with the coreutils. Parameters: the folder, or nothing; the mode of new files. A folder
-// of somebody else is refused: who owns it can put anything there.
+// of somebody else is refused: who owns it can put anything there. What tools say is read here: in English, whatever ssh sends.
 const FOLDER = `umask "$2"
 d=$1
 if [ -z "$d" ]; then d=\${XDG_CACHE_HOME:-$HOME/.cache}/skep/agents; fi
-if ! { mkdir -p "$d" && [ -O "$d" ]; }; then echo "$d is not a folder of $(id -un)" >&2; exit 1; fi
+no() { echo "skep: $(id -un) cannot keep it in $d" >&2; exit ${NO_FOLDER}; }
+LC_ALL=C mkdir -p "$d" || no
+if [ ! -O "$d" ]; then echo 'it belongs to somebody else' >&2; no; fi
 sum() { sha256sum <"$1" | cut -d ' ' -f 1; }
 `;
 const START = `${FOLDER}
@@ -35,11 +45,12 @@ echo "skep: wanted for $a" >&2
 exit ${WANTED}
 `;
 const RECEIVE = `${FOLDER}
-part=$(mktemp "$d/.part.XXXXXXXX") || exit 1
+export LC_ALL=C
+part=$(mktemp "$d/.part.XXXXXXXX") || no
 trap 'rm -f "$part"' EXIT
-cat >"$part" || exit 1
+cat >"$part" || no
 if [ "$(sum "$part")" != "$3" ]; then echo 'it arrived damaged' >&2; exit 1; fi
-chmod "$(printf %o $((0777 & ~0$2)))" "$part" && mv -f "$part" "$d/skep-$3" || exit 1
+chmod "$(printf %o $((0777 & ~0$2)))" "$part" && mv -f "$part" "$d/skep-$3" || no
 find "$d" -maxdepth 1 -type f '(' -name 'skep-*' -o -name '.part.*' ')' -mtime +${UNUSED_DAYS} -exec rm -f '{}' +
 `;
 
@@ -81,9 +92,33 @@ export function wantedFor(exitCode: number | null, stderr: string): string | und
   return exitCode === WANTED ? WANTED_WORDS.exec(stderr)?.[1] : undefined;
 }
 
+/** Why the folder of the agents on a node cannot be used, told from how either script ended; undefined when it can. */
+export function folderFailure(node: string, exitCode: number | null, stderr: string): SkepError | undefined {
+  const [, why = '', user = '', folder = ''] = (exitCode === NO_FOLDER && NO_FOLDER_WORDS.exec(stderr)) || [];
+  if (folder === '') return undefined;
+  const context = { node, folder };
+  if (/no space left on device|disk quota exceeded/i.test(why)) {
+    return new SkepError('no-space', `${user} has no room for the agent in ${folder} on ${node}: ${why}`, {
+      hint: `Free ${ROOM} there, or name another folder in skep.yaml: \`agent.folder\`; then run the command again.`,
+      context,
+    });
+  }
+  return new SkepError('agent-failed', `${user} cannot keep the agent in ${folder} on ${node}: ${why}`, {
+    hint: /read-only file system/i.test(why)
+      ? 'Name a folder that can be written in skep.yaml: `agent.folder`; then `skep check`.'
+      : `Make it once on ${node}, as root: \`${quoteAll(makeFolder(user, folder))}\`; or name another one in skep.yaml (\`agent.folder\`).`,
+    context,
+  });
+}
+
+/** What root runs once on a node so that `login` can keep agents in a folder that only root can make; all others go through it. */
+export function makeFolder(login: string, folder: string): string[] {
+  return ['install', '-d', '-o', login, '-m', '755', folder];
+}
+
 /**
  * Copies the agent to a node: it is there whole, or not at all.
- * Errors: `agent-failed` (not enough room, no shell, no executable for that machine), those of the transport.
+ * Errors: `no-space`, `agent-failed` (no folder, no shell, no executable for that machine), those of the transport.
  */
 export async function deliver(
   to: { node: string; transport: Transport; arch: string },
@@ -112,8 +147,9 @@ export async function deliver(
   const why = ran.stderr?.trim().split('\n').at(-1) || ran.shortMessage;
   throw (
     to.transport.failure(ran.exitCode ?? null, ran.stderr ?? '') ??
+    folderFailure(to.node, ran.exitCode ?? null, ran.stderr ?? '') ??
     new SkepError('agent-failed', `skep could not be copied to ${to.node}: ${why}`, {
-      hint: 'It needs room for 160 MB in `agent.folder` on the node, a POSIX shell and the coreutils.',
+      hint: `It needs room for ${ROOM} in \`agent.folder\` on the node, a POSIX shell and the coreutils.`,
       context,
     })
   );

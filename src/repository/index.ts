@@ -45,6 +45,7 @@ export type { RunLog } from './run-log.ts';
 export { Pace } from './content/pace.ts';
 export { useFileThreads } from './content/threads/file-threads.ts';
 export { destinationError } from './content/destination-error.ts';
+export { sourceError } from './content/source-file.ts';
 export { isHalfWritten } from './content/extract-object.ts';
 export { compareBytewise } from './format/order.ts';
 export { contentHash, encodingOf, fileEntry } from './format/listing-entry.ts';

@@ -3,7 +3,7 @@ import { cassandraNodes } from '../config/load.ts';
 import type { ClusterConfig } from '../config/schema.ts';
 import { closeCqlSessions } from '../discovery/discover.ts';
 import { type Cql, openCql } from '../drivers/cassandra/cql.ts';
-import { openSearch } from '../drivers/elasticsearch/client.ts';
+import { openSearch, type Search } from '../drivers/elasticsearch/client.ts';
 import { type SkepError, toSkepError } from '../errors.ts';
 import { type Agent, openAgent } from '../remote/agent-client.ts';
 import { closeAgents, type Connections, disconnect } from './connections.ts';
@@ -45,16 +45,21 @@ export async function connectSome(
     );
   }
   const refused = errors.find((e) => e.exitCode === CREDENTIALS) ?? (cql.size === 0 ? errors[0] : undefined);
-  if (refused || signal.aborted) {
+  let search: Search;
+  try {
+    if (refused) throw refused;
+    signal.throwIfAborted();
+    search = await openSearch(cluster);
+  } catch (e) {
     await closeCqlSessions(cql);
     await closeAgents(agents);
-    throw refused ?? signal.reason;
+    throw e;
   }
   const connections = {
     cluster,
     agents: inOrder(cluster, agents),
     cql: inOrder(cluster, cql),
-    search: await openSearch(cluster),
+    search,
     access,
     attachments,
     relay,

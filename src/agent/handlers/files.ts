@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { openAttachments } from '../../drivers/files/attachment-store.ts';
 import { promisedContent, walkFiles } from '../../drivers/files/walk.ts';
 import { SkepError } from '../../errors.ts';
-import { type FileEntry, fileEntry } from '../../repository/index.ts';
+import { type FileEntry, fileEntry, sourceError } from '../../repository/index.ts';
 import { AttachmentCapture } from '../attachment-capture.ts';
 import { attributesOf } from '../attributes-of.ts';
 import type { MethodHandlers } from '../handlers.ts';
@@ -67,13 +67,19 @@ export const filesHandlers = {
   async 'capture.tree'(p, { session, signal, progress }) {
     const store = await session.openStore(p.target);
     const paths: string[] = [];
-    for await (const path of walkFiles(p.folder)) paths.push(path);
+    try {
+      for await (const path of walkFiles(p.folder)) paths.push(path);
+    } catch (e) {
+      throw sourceError(e, p.folder);
+    }
     const entries: FileEntry[] = [];
     let bytes = 0;
     for (const path of paths.sort()) {
       signal.throwIfAborted();
       const absolute = join(p.folder, path);
-      const s = await stat(absolute);
+      const s = await stat(absolute).catch((e: unknown) => {
+        throw sourceError(e, absolute);
+      });
       const o = await store.writer.putFile(absolute, { signal });
       bytes += o.size;
       entries.push(fileEntry(path, o, attributesOf(s)));

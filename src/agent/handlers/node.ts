@@ -15,7 +15,7 @@ export const nodeHandlers = {
   },
 
   async 'node.facts'(p) {
-    const { username, uid } = userInfo();
+    const { username, uid } = whoThisIs();
     return {
       skep: VERSION,
       hostname: hostname(),
@@ -46,6 +46,16 @@ export const nodeHandlers = {
     return recentErrors(p.files, p.sinceMs, p.maxLines);
   },
 } satisfies Partial<MethodHandlers>;
+
+/** In a container the user may be but a number. */
+function whoThisIs(): { username: string; uid: number } {
+  try {
+    return userInfo();
+  } catch {
+    const uid = process.getuid?.() ?? -1;
+    return { username: `user ${uid}`, uid };
+  }
+}
 
 /** Space and rights at a path; where it is absent, the space of the nearest folder above. */
 async function space(path: string): Promise<Space> {

@@ -36,7 +36,8 @@ export function registerInit(program: Command): void {
 /** As files: what is no line of sudoers is a comment. */
 function sudoersText(nodes: Awaited<ReturnType<typeof sudoers>>): string {
   if (nodes.length === 0) return '# nothing: agent.become is not sudo in skep.yaml\n';
+  const once = (folder: string | undefined) => (folder === undefined ? '' : `# once, as root: ${folder}\n`);
   return nodes
-    .map(({ node, lines }) => `# ${node}: /etc/sudoers.d/skep (visudo -cf checks it)\n${lines.join('\n')}\n`)
+    .map((n) => `# ${n.node}: /etc/sudoers.d/skep (visudo -cf checks it)\n${once(n.folder)}${n.lines.join('\n')}\n`)
     .join('\n');
 }

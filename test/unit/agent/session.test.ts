@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -97,6 +98,24 @@ describe('the methods of an agent', () => {
     const stop = AbortSignal.abort();
     await expect(call('capture.tree', { target: { ...target, run: newBackupId() }, folder }, stop)).rejects.toThrow();
   });
+});
+
+test('a file of a tree that goes away while the tree is stored is missing, and so is a tree that is not there', async () => {
+  const { root, methods } = await scene();
+  await initRepository(join(root, 'repository'), { clusterName: 'prod', clusterId: 'c' });
+  const folder = join(root, 'tree');
+  await mkdir(folder);
+  for (const name of ['a', 'b']) await writeFile(join(folder, name), name);
+  const target = { repository: { location: join(root, 'repository') }, run: newBackupId(), writer: 'w' };
+  // The first progress comes between the two.
+  const emit = async () => rmSync(join(folder, 'b'));
+  const store = (p: unknown) => methods['capture.tree']!(p, { ...ctx(), emit });
+  await expect(store({ target, folder })).rejects.toMatchObject({
+    code: 'file-missing',
+    context: { path: join(folder, 'b') },
+  });
+  const none = { target: { ...target, run: newBackupId() }, folder: join(root, 'none') };
+  await expect(store(none)).rejects.toMatchObject({ code: 'file-missing' });
 });
 
 describe('the end of a session', () => {

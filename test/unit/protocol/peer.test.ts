@@ -126,6 +126,17 @@ describe('the end of a conversation', () => {
     await expect(peer.ready).rejects.toMatchObject({ code: 'node-unreachable' });
   });
 
+  test('comes later where the way to the other side has to be made first, and not when it has greeted', async () => {
+    const o = { heartbeatMs: 5, silenceMs: 20, greetingMs: 60_000 };
+    const [waiting, greeted] = [bareEnd(o), bareEnd(o)];
+    greeted.greet();
+    expect(await greeted.peer.closed).toMatchObject({ code: 'node-unreachable' });
+    let ended = false;
+    void waiting.peer.closed.then(() => (ended = true));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(ended).toBe(false);
+  });
+
   test('does not come while the other side pings, however long a call takes', async () => {
     const { started, handler } = patient();
     const { a, b } = pair(
@@ -176,7 +187,10 @@ describe('a stranger', () => {
     await expect(b.ready).rejects.toMatchObject({ code: 'protocol-error' });
     const end = bareEnd();
     end.send({ t: 'hello', protocol: PROTOCOL_VERSION + 1, skep: '1' });
-    await expect(end.peer.ready).rejects.toMatchObject({ code: 'protocol-error' });
+    await expect(end.peer.ready).rejects.toMatchObject({
+      code: 'protocol-error',
+      message: `skep 1 (protocol ${PROTOCOL_VERSION}) cannot talk to skep 1 (protocol ${PROTOCOL_VERSION + 1})`,
+    });
   });
 
   test('that asks before it has greeted gets nothing', async () => {

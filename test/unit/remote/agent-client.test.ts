@@ -149,6 +149,20 @@ describe('a command that is no agent', () => {
     });
   });
 
+  test('and says nothing for long is a node that does not answer', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const opening = open(shell('echo something waits >&2; exec sleep 300'));
+    // Its words come first.
+    setTimeout(() => vi.advanceTimersByTime(30_000), 1_000);
+    await expect(opening).rejects.toMatchObject({
+      code: 'node-unreachable',
+      message: 'no agent answers on n1: nothing heard for 18 s; something waits',
+      context: { node: 'n1' },
+      retryable: true,
+    });
+  });
+
   test('and says nothing is given up when the user stops', async () => {
     const stop = new AbortController();
     const opening = open(shell('exec sleep 300'), stop.signal);

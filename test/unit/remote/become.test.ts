@@ -25,11 +25,12 @@ function withSudo(agent: Record<string, unknown> = {}): { cluster: ClusterConfig
   return { cluster, node: cluster.nodes[0] as NodeConfig };
 }
 
-/** A `sudo` that tells the agent whom it was to become, or refuses one of them. */
-async function fakeSudo(refuses = ''): Promise<void> {
+/** A `sudo` that tells the agent whom it was to become, or refuses one of them; `says` it anyway. */
+async function fakeSudo({ refuses = '', says = '' } = {}): Promise<void> {
   const bin = join(await temporaryFolder(), 'bin');
   await mkdir(bin);
   const script = `#!/bin/sh
+if [ -n '${says}' ]; then echo '${says}' >&2; fi
 if [ "$3" = '${refuses}' ]; then echo 'sudo: a password is required' >&2; exit 1; fi
 if [ "$2" != -u ]; then shift 2; exec "$@"; fi
 BECAME=$3; export BECAME; shift 4; exec "$@"
@@ -56,7 +57,7 @@ describe('with become: sudo', () => {
 
   test('a user that sudo refuses is told, and no agent stays', async () => {
     const { cluster, node } = withSudo({ command: undefined, folder: '/var/tmp/skep' });
-    await fakeSudo('thehive');
+    await fakeSudo({ refuses: 'thehive' });
     await expect(openAgent(node, cluster)).rejects.toMatchObject({
       code: 'sudo-refused',
       exitCode: 12,
@@ -64,6 +65,16 @@ describe('with become: sudo', () => {
       hint: expect.stringContaining('skep init --sudoers'),
       context: { node: 'n1', user: 'thehive' },
     });
+  });
+
+  test('an agent that dies later is not taken for a refusal, whatever was said when sudo let it in', async () => {
+    const { cluster, node } = withSudo({ command: undefined, folder: '/var/tmp/skep' });
+    await fakeSudo({ says: 'sudo: a password is required' });
+    const agent = await openAgent(node, cluster);
+    onTestFinished(() => agent.close());
+    const kill = ['sh', '-c', 'kill -9 $PPID; sleep 1'];
+    const running = agent.as('cassandra').call('node.run', { argv: kill, timeoutMs: 60_000 });
+    await expect(running).rejects.toMatchObject({ code: 'agent-failed', context: { node: 'n1' } });
   });
 
   test('the folder of the agents must be named', () => {
@@ -78,12 +89,38 @@ describe('what sudo says', () => {
     'backup is not in the sudoers file.',
     'Sorry, user backup is not allowed to execute /opt/skep agent as cassandra on n1.',
     'sudo: unknown user cassandra',
+    'Sorry, user backup may not run sudo on n1.',
+    'backup is not allowed to run sudo on n1.  This incident will be reported.',
+    'sudo: sorry, you must have a tty to run sudo',
+    'sudo: no tty present and no askpass program specified',
+    'sudo: a terminal is required to read the password; either use the -S option or configure an askpass helper',
+    'sudo: account validation failure, is your account locked?',
+    'sudo: Account expired or PAM config lacks an "account" section for sudo, contact your system administrator',
+    'sudo: PAM account management error: Permission denied',
+    'sudo: no valid sudoers sources found, quitting',
+    'sudo: /usr/bin/sudo must be owned by uid 0 and have the setuid bit set',
+    'sudo: /opt/skep: command not found',
+    'sh: 1: exec: sudo: not found',
+    'bash: line 1: sudo: command not found',
+    "nice: 'sudo': No such file or directory",
+    // As sudo-rs prints it.
+    'sudo: interactive authentication is required',
+    "sudo: I'm sorry backup. I'm afraid I can't do that",
   ])('%s', (words) => {
     expect(sudoFailure('n1', 'cassandra', `something\n${words}\n`)).toMatchObject({ code: 'sudo-refused' });
   });
 
   test('is told from the words of others', () => {
     expect(sudoFailure('n1', 'cassandra', 'sh: 1: sudoku: not found')).toBeUndefined();
+  });
+
+  test.each([
+    'sudo: unable to resolve host n1: Name or service not known',
+    'sudo: setrlimit(RLIMIT_CORE): Operation not permitted',
+    'sudo: unable to send audit message: Operation not permitted',
+    'sudo: /etc/sudo.conf is group writable',
+  ])('and goes on is no refusal: %s', (words) => {
+    expect(sudoFailure('n1', 'cassandra', `${words}\nKilled\n`)).toBeUndefined();
   });
 });
 
@@ -126,6 +163,8 @@ describe('the lines of sudoers', () => {
     expect(n2?.lines[0]).toMatch(
       new RegExp(`^backup ALL=\\(cassandra\\) NOPASSWD: sha256:([0-9a-f]{64}) /var/tmp/skep/skep-\\1 agent$`),
     );
+    // Whoever logs in cannot make a folder in /var.
+    expect(n2?.folder).toBe('install -d -o backup -m 755 /var/tmp/skep');
   });
 
   test('are not broken by what has a meaning there', () => {

@@ -1,19 +1,24 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ClusterConfig, NodeConfig } from '../../../src/config/schema.ts';
 import { openAgent, sourceCommand } from '../../../src/remote/agent-client.ts';
+import { folderFailure } from '../../../src/remote/deliver.ts';
 import { quoteAll } from '../../../src/remote/quote.ts';
 import { localCluster } from '../support/cluster.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
+/** Whether this user may mount in a namespace of its own. */
+const MOUNTS = spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'none', '/tmp']).status === 0;
+
 const OTHER = process.arch === 'x64' ? 'arm64' : 'x64';
 
-/** A node behind `via`, and skep's executable for it: a script that runs the source. */
-async function nodeWithout(): Promise<{
+/** A node behind `via`, and skep's executable for it: a script that runs the source, and is longer than `size`. */
+async function nodeWithout(size = 0): Promise<{
   root: string;
   folder: string;
   name: string;
@@ -21,7 +26,7 @@ async function nodeWithout(): Promise<{
   node: NodeConfig;
 }> {
   const root = await temporaryFolder();
-  const text = `#!/bin/sh\nexec ${quoteAll(sourceCommand())}\n`;
+  const text = `#!/bin/sh\nexec ${quoteAll(sourceCommand())}\n${'#'.repeat(size)}`;
   const executable = join(root, `skep-${process.arch}`);
   await writeFile(executable, text);
   const { cluster, node } = localCluster();
@@ -93,8 +98,49 @@ describe('a node without an agent', () => {
     await writeFile(join(n.root, 'there'), 'a file');
     await expect(openAgent(n.node, n.cluster)).rejects.toMatchObject({
       code: 'agent-failed',
-      message: expect.stringContaining('is not a folder of'),
-      context: { node: 'n1' },
+      message: expect.stringMatching(/^\S+ cannot keep the agent in .*agents on n1: mkdir: .*Not a directory$/),
+      hint: expect.stringContaining('agent.folder'),
+      context: { node: 'n1', folder: n.folder },
+    });
+  });
+
+  test.each([['mkdir: cannot create directory ‘/var/lib/skep’: Permission denied'], ['it belongs to somebody else']])(
+    'in a folder that only root can make is told what root has to run: %s',
+    (why) => {
+      const stderr = `Welcome\n${why}\nskep: operator cannot keep it in /var/lib/skep\n`;
+      expect(folderFailure('n1', 94, stderr)).toMatchObject({
+        code: 'agent-failed',
+        message: `operator cannot keep the agent in /var/lib/skep on n1: ${why}`,
+        hint: expect.stringContaining('as root: `install -d -o operator -m 755 /var/lib/skep`'),
+      });
+      expect(folderFailure('n1', 1, stderr)).toBeUndefined();
+    },
+  );
+
+  describe.runIf(MOUNTS)('on a file system of its own', () => {
+    const mounted = (n: { node: NodeConfig; folder: string }, options: string): NodeConfig => {
+      const script = `mkdir -p "$0" && mount -t tmpfs -o ${options} none "$0" && exec "$@"`;
+      return { ...n.node, via: ['unshare', '--mount', 'sh', '-c', script, n.folder] };
+    };
+
+    test('that is full is told with its folder', async () => {
+      const n = await nodeWithout(100_000);
+      await expect(openAgent(mounted(n, 'size=16k'), n.cluster)).rejects.toMatchObject({
+        code: 'no-space',
+        exitCode: 13,
+        message: expect.stringMatching(/room for the agent in \S+agents on n1: .*No space left on device$/),
+        hint: expect.stringContaining('160 MB'),
+        context: { node: 'n1', folder: n.folder },
+      });
+    });
+
+    test('that is read-only is told', async () => {
+      const n = await nodeWithout();
+      await expect(openAgent(mounted(n, 'ro'), n.cluster)).rejects.toMatchObject({
+        code: 'agent-failed',
+        message: expect.stringMatching(/cannot keep the agent in \S+agents on n1: .*Read-only file system$/),
+        hint: expect.stringContaining('can be written'),
+      });
     });
   });
 

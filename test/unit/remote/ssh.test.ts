@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { NodeConfig, SshConfig } from '../../../src/config/schema.ts';
 import { sshArgv, sshFailure } from '../../../src/remote/ssh.ts';
+import { transportTo } from '../../../src/remote/transport.ts';
 
 const node: NodeConfig = { name: 'n1', transport: 'ssh', elasticsearch: false, thehive: false };
 const ssh: SshConfig = { connect_timeout: 10_000 };
@@ -35,6 +36,34 @@ describe('the argv of ssh', () => {
       expect(line).toContain(part);
     }
     expect(sshArgv(node, ssh, ['x']).join(' ')).not.toMatch(/Identit|KnownHosts|-F|-p |-l /);
+  });
+});
+
+describe('the connection of a session', () => {
+  const own = { controlPath: '/run/skep/ssh' };
+
+  test('is shared with those that name the same socket, and ends soon after the last of them', () => {
+    const line = sshArgv(node, ssh, ['x'], own).join(' ');
+    expect(line).toContain('-o ControlMaster=auto -o ControlPath=/run/skep/ssh -o ControlPersist=2');
+  });
+
+  test('is the user’s to share where nothing is named', () => {
+    expect(sshArgv(node, ssh, ['x']).join(' ')).not.toContain('Control');
+  });
+
+  test('is its own where much is sent, and nobody else’s', () => {
+    const line = sshArgv(node, ssh, ['x'], { ...own, compressed: true }).join(' ');
+    expect(line).toContain('ControlMaster=no');
+    expect(line).not.toContain('ControlPath');
+  });
+
+  test('that has ended is told only where sessions say nothing of it', () => {
+    const cluster = { ssh };
+    const after = (isOpen?: boolean) =>
+      transportTo(node, cluster, isOpen === undefined ? undefined : { ...own, isOpen: () => isOpen }).failure(255, '');
+    expect(after(false)).toMatchObject({ code: 'node-unreachable', context: { node: 'n1' } });
+    expect(after(true)).toBeUndefined();
+    expect(after()).toBeUndefined();
   });
 });
 
