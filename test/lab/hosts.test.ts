@@ -37,6 +37,7 @@ describe.runIf(possible)('three hosts and an operator who is not root', () => {
 
   test('a cable that stays out is a typed error, and nothing is left behind, also on the node that is alone', () => {
     expect(seen.get('the cable of a node stays out')).toMatchObject({ pulled: true, agents: 0, left: [] });
+    expect(seen.get('the cable of a node stays out')?.['goneSeconds']).toBeLessThanOrEqual(30);
     expect(seen.get('the cable of a node stays out')?.['code']).toMatch(/node-unreachable|agent-failed|cql-failed/);
   });
 

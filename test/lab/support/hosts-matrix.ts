@@ -21,9 +21,9 @@ interface Fault {
   begin(lab: Lab, kill: AbortController): Promise<() => Promise<void>>;
   /** What of the run's own things may stay until the next run, or until a lease is stale. */
   mayStay?: RegExp;
-  /** It kills the controller, which then says nothing more: agents must notice, and be gone in time. */
+  /** It kills the controller, which then says nothing more. */
   kills?: boolean;
-  /** Where agents lose their controller by it; everywhere when it is killed. */
+  /** Where agents lose their controller by it, everywhere when it is killed: they must notice, and be gone in time. */
   cutOff?: string;
 }
 
@@ -165,7 +165,9 @@ async function oneCase(lab: Lab, c: Case & { skep: SkepRunOptions; first: string
   const failed = [
     ...(begun === undefined ? ['the stage did not begin'] : []),
     ...(isTyped(run, c.fault) ? [] : [`not typed: ${run.error?.message ?? run.stderr.slice(-200)}`]),
-    ...(c.fault.kills && !isInTime(goneSeconds) ? [`agents were gone after ${goneSeconds ?? 'more than 60'} s`] : []),
+    ...(gone !== undefined && !isInTime(goneSeconds)
+      ? [`agents were gone after ${goneSeconds ?? 'more than 60'} s`]
+      : []),
     ...agents.map((pid) => `agent ${pid} still runs`),
     ...stays.map((what) => `left: ${what}`),
     ...(next.exitCode === 0 ? [] : [`next backup: ${next.error?.message ?? next.exitCode}`]),
