@@ -18,6 +18,7 @@ import type { Truncation } from '../protocol/methods.ts';
 import type { Cleanup } from './cleanup.ts';
 import { agentOf, type Connections, measureClocks, onCassandraNodes } from './connections.ts';
 import type { Cut } from './details.ts';
+import { givingBack } from './fresh-agent.ts';
 import { readTruncations, streamedSince } from './node-state.ts';
 import { snapshotError } from './snapshot-error.ts';
 import { stage } from './stage.ts';
@@ -67,12 +68,16 @@ export async function openCut(c: Connections, o: CutOptions): Promise<OpenCut> {
       const clear = clearSnapshotArgs(tag, keyspace);
       await agent.call('node.onExit', { id: tag, argv: nodetoolArgv(c.cluster, node, clear) });
       const { dataDirs } = nodeOf(o.topology, node);
-      o.cleanup.add(`snapshot on ${node}`, async () => {
-        await nodetool(agent, c.cluster, clear);
-        const { tags } = await agent.call('snapshot.leftovers', { dataDirs, keyspace, prefix: tag });
-        if (tags.length > 0) throw new SkepError('command-failed', `nodetool did not clear snapshot ${tag} on ${node}`);
-        await agent.call('node.offExit', { id: tag });
-      });
+      o.cleanup.add(`snapshot on ${node}`, () =>
+        givingBack(c, node, async (agents) => {
+          const a = agentOf(agents, node, 'cassandra');
+          await nodetool(a, c.cluster, clear);
+          const { tags } = await a.call('snapshot.leftovers', { dataDirs, keyspace, prefix: tag });
+          if (tags.length > 0)
+            throw new SkepError('command-failed', `nodetool did not clear snapshot ${tag} on ${node}`);
+          await a.call('node.offExit', { id: tag });
+        }),
+      );
       const startedUs = nowUs();
       // To its end: Cassandra goes on with it in any case, and would make folders again behind whoever clears them.
       await nodetool(agent, c.cluster, snapshotArgs(tag, keyspace, c.cluster.cut.snapshot_ttl), {
