@@ -9,34 +9,11 @@ const MOST = 128 * 1024 * 1024;
 const PROBE = 256 * 1024;
 
 /** The lines of level ERROR or FATAL of some logs that were written since `sinceMs`, newest last. */
-export function recentErrors(
+export async function recentErrors(
   files: readonly string[],
   sinceMs: number,
   maxLines: number,
   most = MOST,
-): Promise<Results['node.logs']> {
-  return recentLines(files, { sinceMs, maxLines, most, wanted: isError });
-}
-
-/** The lines of Cassandra's logs that tell of `nodetool import` or `refresh` into a keyspace since `sinceMs`. */
-export function recentImports(
-  files: readonly string[],
-  keyspace: string,
-  sinceMs: number,
-): Promise<Results['node.logs']> {
-  const wanted = (line: string) => line.includes(`Loading new SSTables for ${keyspace}/`);
-  // Of a line's time the seconds are read.
-  return recentLines(files, { sinceMs: sinceMs - 1_000, maxLines: 10, most: MOST, wanted });
-}
-
-async function recentLines(
-  files: readonly string[],
-  {
-    sinceMs,
-    maxLines,
-    most,
-    wanted,
-  }: { sinceMs: number; maxLines: number; most: number; wanted(line: string): boolean },
 ): Promise<Results['node.logs']> {
   const lines: Results['node.logs']['lines'] = [];
   const unreadable: string[] = [];
@@ -48,7 +25,7 @@ async function recentLines(
       // The first may be the rest of a line, of which nothing can be told.
       let isFirst = from > 0;
       for await (const line of createInterface({ input: createReadStream(file, { start: from }) })) {
-        if (!isFirst && wanted(line) && isSince(line, sinceMs)) {
+        if (!isFirst && isError(line) && isSince(line, sinceMs)) {
           const atMs = timeOf(line);
           lines.push({ file, line: line.slice(0, 500), ...(atMs === undefined ? {} : { atMs }) });
           if (lines.length > 2 * maxLines) lines.splice(0, lines.length - maxLines);

@@ -4,6 +4,7 @@ import { clocks } from './clocks.ts';
 import { commitlog } from './commitlog.ts';
 import { elasticsearchHealth } from './elasticsearch-health.ts';
 import { elasticsearchRepository } from './elasticsearch-repository.ts';
+import { imports } from './imports.ts';
 import { keyspace } from './keyspace.ts';
 import { lastRepair } from './last-repair.ts';
 import { leftovers } from './leftovers.ts';
@@ -38,6 +39,7 @@ export const CHECKS: readonly Check[] = [
   elasticsearchRepository,
   repository,
   permissions,
+  imports,
   space,
   attachments,
   logs,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CASSANDRA_LOG } from './cassandra-log.ts';
 import { duration } from './duration.ts';
 import { size } from './size.ts';
 
@@ -25,14 +26,17 @@ const url = (schemes: 'http' | 'ws') =>
       return u === null || (u.username === '' && u.password === '');
     }, 'write user and password under their own keys, not into the address');
 
-const service = (unit: string) =>
+const service = (unit: string, logs: string[] = []) =>
   z
     .strictObject({
       start: argv.default(['systemctl', 'start', unit]),
       stop: argv.default(['systemctl', 'stop', unit]),
       status: argv.default(['systemctl', 'is-active', '--quiet', unit]),
-      /** Log files read by `skep check` for recent errors; `{node}` as above. */
-      logs: z.array(z.string().min(1)).default([]),
+      /**
+       * Log files read by `skep check` for recent errors; `{node}` as above. Cassandra's tell a backup of `nodetool import` too:
+       * those that are named must be readable for who reads its data.
+       */
+      logs: z.array(z.string().min(1)).default(logs),
     })
     .prefault({});
 
@@ -183,7 +187,7 @@ const cluster = z.strictObject({
       .optional(),
     /** Replicas that every datacenter should have; its number of nodes, at most 3, when absent. */
     replication: z.number().int().positive().optional(),
-    service: service('cassandra'),
+    service: service('cassandra', [CASSANDRA_LOG]),
   }),
   elasticsearch: z.strictObject({
     urls: z.array(url('http')).min(1),

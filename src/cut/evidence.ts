@@ -16,6 +16,7 @@ export type EvidenceFinding =
   | { kind: 'truncated-during-cut'; node: string; table: string }
   | { kind: 'streaming'; node: string; operation: string }
   | { kind: 'imported'; node: string; line: string }
+  | { kind: 'imports-unseen'; node: string; file: string; why: string }
   | { kind: 'clock-moved'; node: string; ms: number }
   | { kind: 'written-ahead'; node: string; file: string; ms: number };
 
@@ -48,6 +49,8 @@ export function describeFinding(f: EvidenceFinding): string {
       return `${f.node}: data was streamed (${f.operation})`;
     case 'imported':
       return `${f.node}: SSTables were put in by nodetool (${f.line})`;
+    case 'imports-unseen':
+      return `${f.node}: whether nodetool put SSTables in cannot be seen (${f.file}: ${f.why})`;
     case 'clock-moved':
       return `${f.node}: its clock was set anew, by ${f.ms} ms`;
     case 'written-ahead':

@@ -38,6 +38,9 @@ export const tableRef = z.object({ id: z.string(), name: z.string() });
 /** A table's truncation record as `system.local` has it: positions at or before it are gone. */
 export const truncation = z.object({ table: z.string(), segment: z.string(), position: z.number() });
 
+/** How far a log was: which file it was, its size, and what had been rolled from it by then. */
+const logMark = z.object({ file: path, id: z.string(), size: z.number(), rolled: z.array(z.string()) });
+
 export const params = {
   'node.clock': z.object({}),
   'node.facts': z.object({ paths: z.array(path) }),
@@ -50,8 +53,10 @@ export const params = {
   /** Runs `argv` when the conversation ends before `node.offExit` was called with the same id. */
   'node.onExit': z.object({ id: z.string(), argv: z.array(z.string()).min(1) }),
   'node.offExit': z.object({ id: z.string() }),
-  /** SSTables that were put in behind the commit log's back: what the logs of Cassandra say of it. */
-  'look.imports': z.object({ files: z.array(path), keyspace: z.string(), sinceMs: z.number() }),
+  /** How far logs are now. */
+  'look.logs': z.object({ files: z.array(path) }),
+  /** SSTables that were put in behind the commit log's back: what the logs of Cassandra say of it since they were marked. */
+  'look.imports': z.object({ marks: z.array(logMark), keyspace: z.string() }),
   'node.logs': z.object({ files: z.array(path), sinceMs: z.number(), maxLines: z.number().int().positive() }),
 
   /** Looks of `skep check`: they change nothing that lasts. */
@@ -164,6 +169,7 @@ export type Parsed<M extends Method> = z.output<(typeof params)[M]>;
 
 export type ListingRef = z.output<typeof listing>;
 export type Target = z.output<typeof target>;
+export type LogMark = z.output<typeof logMark>;
 export type Truncation = z.output<typeof truncation>;
 
 export interface Space {
@@ -259,7 +265,10 @@ export interface Results {
   /** `refused`: why it may only be read. */
   'look.bucket': { versioned: boolean; refused?: string };
   'look.archiving': { file?: string; properties: Record<string, string> };
-  'look.imports': { lines: string[] };
+  /** `why`: the code of the system's error. */
+  'look.logs': { marks: LogMark[]; unreadable: { file: string; why: string }[] };
+  /** `unseen`: logs of which not all could be read that was written since. */
+  'look.imports': { lines: string[]; unseen: { file: string; why: string }[] };
   'look.pins': { runs: PinsOfRun[] };
   'repair.run': { exitCode: number; ranges: number; lines: string[] };
   'pin.start': Pinned;

@@ -20,7 +20,7 @@ import { VERSION } from '../version.ts';
 import { checkAlone, keepOnly } from './capture-search.ts';
 import { Cleanup } from './cleanup.ts';
 import { type BackupWork, targetOf } from './backup-work.ts';
-import { checkCold, holdTheHive, notStarted } from './cold.ts';
+import { checkCold, failedAndDown, holdTheHive, notStarted } from './cold.ts';
 import { configPaths } from './config-paths.ts';
 import { agentOf, connect, type Connections, disconnect, measureClocks } from './connections.ts';
 import { refuseDamaged } from './damaged-attachments.ts';
@@ -187,8 +187,8 @@ async function capture(w: BackupWork, cold: boolean): Promise<CapturedAll> {
   const held = cold ? await holdTheHive(w) : undefined;
   const taken = await takeAll().catch(async (e: unknown) => {
     // Not after the rest of the clean-up: that waits for nodes that may be gone.
-    await held?.start();
-    throw e;
+    const down = await held?.start();
+    throw down ? failedAndDown(e, down) : e;
   });
   const { cut, schema, search, cassandra, attempts, filesDone } = taken;
   const notStartedFor = await held?.start();

@@ -5,14 +5,19 @@ import { sudo } from '../checks/sudo.ts';
 import { forNode } from '../config/load.ts';
 import { SkepError, toSkepError } from '../errors.ts';
 import { asRoot } from '../remote/become.ts';
+import { quoteAll } from '../remote/quote.ts';
 import type { BackupWork } from './backup-work.ts';
 import { agentOf } from './connections.ts';
+import { givingBack } from './fresh-agent.ts';
 import { isActive, nodesOf, requireTheHive, startService, stopService } from './services.ts';
 import { stage } from './stage.ts';
 
 /** TheHive while a cold backup holds it. */
 export interface Held {
-  /** Starts it again where it ran. Never throws: the backup is good whatever becomes of that; gives what went wrong. */
+  /**
+   * Starts it again where it ran, also where the agent that stopped it has ended. Never throws: the backup is good whatever
+   * becomes of that; gives what went wrong, with the nodes on which TheHive is down.
+   */
   start(): Promise<SkepError | undefined>;
 }
 
@@ -34,17 +39,20 @@ export async function holdTheHive(w: BackupWork): Promise<Held> {
   const held: string[] = [];
   const start = async (): Promise<void> => {
     const { signal } = new AbortController();
+    const failed: Failed[] = [];
     for (const node of held.toReversed()) {
-      await startService(c, node, 'thehive', signal);
-      await agentOf(c.agents, node).call('node.offExit', { id: idOf(w) });
+      await givingBack(c, node, async (agents) => {
+        await startService({ cluster: c.cluster, agents }, node, 'thehive', signal);
+        await agentOf(agents, node).call('node.offExit', { id: idOf(w) });
+      }).catch((e: unknown) => failed.push({ node, cause: toSkepError(e) }));
     }
+    if (failed.length > 0) throw downOn(w, failed);
   };
   await stage(emit, 'stop-thehive', 'stopping TheHive', async () => {
     cleanup.add(STEP, start);
     for (const { name } of nodesOf(c.cluster, 'thehive')) {
       if (!(await isActive(c, name, 'thehive', w.signal))) continue;
-      const argv = asRoot(c.cluster.agent, forNode(c.cluster.thehive.service.start, name));
-      await agentOf(c.agents, name).call('node.onExit', { id: idOf(w), argv });
+      await agentOf(c.agents, name).call('node.onExit', { id: idOf(w), argv: startArgv(w, name) });
       held.push(name);
       await stopService(c, name, 'thehive', w.signal);
     }
@@ -62,11 +70,38 @@ function idOf(w: BackupWork): string {
   return `thehive-${w.run}`;
 }
 
-/** What to say when the backup is there and TheHive is not. */
-export function notStarted(backup: string, cause: SkepError): SkepError {
-  return new SkepError('command-failed', `backup ${backup} is complete, but TheHive did not start: ${cause.message}`, {
-    hint: `skep tries once more before it ends: see whether it runs now. ${cause.hint}`,
-    context: { backup },
-    cause,
+function startArgv({ c: { cluster } }: BackupWork, node: string): string[] {
+  return asRoot(cluster.agent, forNode(cluster.thehive.service.start, node));
+}
+
+interface Failed {
+  node: string;
+  cause: SkepError;
+}
+
+/** The message has the command too: a clean-up that fails is told without its hint. */
+function downOn(w: BackupWork, failed: readonly Failed[]): SkepError {
+  const commands = failed.map(({ node }) => `\`${quoteAll(startArgv(w, node))}\` on ${node}`).join(', ');
+  const why = [...new Set(failed.map(({ cause }) => cause.message))].join('; ');
+  const nodes = failed.map(({ node }) => node);
+  return new SkepError('command-failed', `TheHive is down on ${nodes.join(', ')}: start it by ${commands} (${why})`, {
+    hint: `Unless TheHive runs again, since skep tries once more before it ends, run ${commands}.`,
+    context: { nodes },
+    cause: failed[0]?.cause,
   });
+}
+
+/** What to say when the backup is there and TheHive is not. */
+export function notStarted(backup: string, down: SkepError): SkepError {
+  return new SkepError('command-failed', `backup ${backup} is complete, but ${down.message}`, {
+    hint: down.hint,
+    context: { ...down.context, backup },
+    cause: down,
+  });
+}
+
+/** What to say when neither is there: the code is that of the backup's failure. */
+export function failedAndDown(e: unknown, down: SkepError): SkepError {
+  const { code, message, context } = toSkepError(e);
+  return new SkepError(code, `${message}; ${down.message}`, { hint: down.hint, context, cause: e });
 }

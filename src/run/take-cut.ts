@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { forNode } from '../config/load.ts';
 import { checkSkew, chooseT, nowUs, slowest, untilPast } from '../cut/clock.ts';
 import {
   clockChanges,
@@ -18,7 +17,9 @@ import type { Truncation } from '../protocol/methods.ts';
 import type { Cleanup } from './cleanup.ts';
 import { agentOf, type Connections, measureClocks, onCassandraNodes } from './connections.ts';
 import type { Cut } from './details.ts';
+import { givingBack } from './fresh-agent.ts';
 import { readTruncations, streamedSince } from './node-state.ts';
+import { importedSince, markCassandraLogs, type MarkedLogs } from './import-evidence.ts';
 import { snapshotError } from './snapshot-error.ts';
 import { stage } from './stage.ts';
 
@@ -32,6 +33,7 @@ export interface OpenCut {
   /** Writes in the snapshots that are stamped after `T`. */
   ahead: EvidenceFinding[];
   truncated: Map<string, Truncation[]>;
+  logs: MarkedLogs;
   /** When the first snapshot was begun, by the slowest clock of the nodes. */
   firstSnapshotMs: number;
 }
@@ -61,18 +63,23 @@ export async function openCut(c: Connections, o: CutOptions): Promise<OpenCut> {
     }),
   );
   const truncated = await readTruncations(c.cql);
+  const logs = await markCassandraLogs(c, signal);
   const firstSnapshotUs = nowUs();
   const snapshots = await stage(emit, 'snapshot', `snapshot of ${keyspace} on every node`, () =>
     onCassandraNodes(c, async (agent, node) => {
       const clear = clearSnapshotArgs(tag, keyspace);
       await agent.call('node.onExit', { id: tag, argv: nodetoolArgv(c.cluster, node, clear) });
       const { dataDirs } = nodeOf(o.topology, node);
-      o.cleanup.add(`snapshot on ${node}`, async () => {
-        await nodetool(agent, c.cluster, clear);
-        const { tags } = await agent.call('snapshot.leftovers', { dataDirs, keyspace, prefix: tag });
-        if (tags.length > 0) throw new SkepError('command-failed', `nodetool did not clear snapshot ${tag} on ${node}`);
-        await agent.call('node.offExit', { id: tag });
-      });
+      o.cleanup.add(`snapshot on ${node}`, () =>
+        givingBack(c, node, async (agents) => {
+          const a = agentOf(agents, node, 'cassandra');
+          await nodetool(a, c.cluster, clear);
+          const { tags } = await a.call('snapshot.leftovers', { dataDirs, keyspace, prefix: tag });
+          if (tags.length > 0)
+            throw new SkepError('command-failed', `nodetool did not clear snapshot ${tag} on ${node}`);
+          await a.call('node.offExit', { id: tag });
+        }),
+      );
       const startedUs = nowUs();
       // To its end: Cassandra goes on with it in any case, and would make folders again behind whoever clears them.
       await nodetool(agent, c.cluster, snapshotArgs(tag, keyspace, c.cluster.cut.snapshot_ttl), {
@@ -102,6 +109,7 @@ export async function openCut(c: Connections, o: CutOptions): Promise<OpenCut> {
     snapshots: all.map(({ node, startedUs, endedUs }) => ({ node, startedUs, endedUs })),
     ahead: all.flatMap(({ node, newest }) => writtenAhead(node, newest, T)),
     truncated,
+    logs,
     firstSnapshotMs,
   };
 }
@@ -148,21 +156,8 @@ export async function cutFindings(c: Connections, cut: OpenCut, run: string): Pr
   checkSkew(clocks, c.cluster.cut.max_clock_skew);
   findings.push(...clockChanges(cut.clocks, clocks, c.cluster.cut.max_clock_skew));
   findings.push(...(await streamedSince(c.cql, cut.firstSnapshotMs)));
-  findings.push(...(await importedSince(c, cut.firstSnapshotMs)));
+  findings.push(...(await importedSince(c, cut.logs)));
   return findings;
-}
-
-/** `nodetool import` passes the commit log by and is noted nowhere but in the log; of a node whose logs are not named nothing is known. */
-async function importedSince(c: Connections, sinceMs: number): Promise<EvidenceFinding[]> {
-  const { keyspace, service } = c.cluster.cassandra;
-  const found = await onCassandraNodes(c, async (agent, node) => {
-    const files = forNode(service.logs, node);
-    if (files.length === 0) return [];
-    return (await agent.call('look.imports', { files, keyspace, sinceMs })).lines;
-  });
-  return [...found].flatMap(([node, lines]) =>
-    lines.map((line) => ({ kind: 'imported' as const, node, line: line.slice(0, 200) })),
-  );
 }
 
 /** Tables that were truncated between the reading before the snapshots and now, which must be past `T`. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -39,9 +40,9 @@ async function backupWith(variant: string): Promise<SkepRun> {
 }
 
 /** `fault` begins with a stage; what it gives is not waited for. */
-async function backupAt(stage: string, fault: () => unknown): Promise<SkepRun> {
+async function backupAt(stage: string, fault: () => unknown, of = config): Promise<SkepRun> {
   return runSkep(['backup'], {
-    config,
+    config: of,
     state: trial.state,
     onEvent: (e) => {
       if (e.type === 'stage-started' && e.stage === stage) fault();
@@ -172,7 +173,15 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
 
   test('a clock that is three seconds ahead is refused before anything is changed', async () => {
     const ahead = await withFault(lab, 'clock-ahead', { only: 'n2', of: config });
-    await expectRefused(lab, await backupWith(ahead), { code: 'clock-skew', exitCode: 14 });
+    const run = await backupWith(ahead);
+    await expectRefused(lab, run, { code: 'clock-skew', exitCode: 14 });
+    const [, apart, ofN2] = /at most ([\d.]+) ms apart.*\bn2 \+([\d.]+) ms/.exec(run.error?.message ?? '') ?? [];
+    // What a measurement may be wrong by is counted too.
+    for (const ms of [Number(apart), Number(ofN2)]) {
+      expect(ms).toBeGreaterThan(2_900);
+      expect(ms).toBeLessThan(3_500);
+    }
+    expect(run.events.filter((e) => e.type === 'stage-started' && e.stage !== 'discover')).toEqual([]);
   });
 
   // From here on backups are published.
@@ -198,16 +207,48 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
     await rm(path.join(folder, name));
   });
 
-  test('SSTables are put in during the cut, behind the commit log: it is taken again', async () => {
-    const n1 = lab.node('n1');
-    const folder = path.join(lab.root, 'n1', 'to-import');
-    await copySstable(path.join(lab.root, 'n1', 'cassandra', 'data', 'thehive'), 'edgestore', folder);
-    let done: Promise<unknown> | undefined;
-    const run = await backupAt('linger', () => (done ??= n1.nodetool('import', 'thehive', 'edgestore', folder)));
-    await done;
-    expect(run.error).toBeUndefined();
-    expect(run.result).toMatchObject({ attempts: 2 });
-    expect(warningsOf(run).join()).toMatch(/the cut is taken again: n1: SSTables were put in by nodetool/);
+  describe('SSTables are put in between snapshot and T, behind the commit log', () => {
+    /** A backup whose nodetool returns from a snapshot only when an import on n1, which begins after that snapshot, is done. */
+    async function backupWithImport(attempts: number): Promise<SkepRun> {
+      const n1 = lab.node('n1');
+      const [made, done, folder] = ['made', 'done', 'to-import'].map((name) =>
+        path.join(lab.root, 'n1', `${name}-${attempts}`),
+      ) as [string, string, string];
+      await copySstable(path.join(lab.root, 'n1', 'cassandra', 'data', 'thehive'), 'edgestore', folder);
+      const wait = `[ "$node" = n1 ] && touch "${made}"; until [ -e "${done}" ]; do sleep 0.2; done`;
+      const script = `"$nodetool" "$@" || exit\ncase " $* " in *" snapshot "*) ${wait} ;; esac`;
+      const held = await configWithNodetool(lab, `held-${attempts}`, script, config);
+      const of = await configVariant(lab, `tries-${attempts}`, [[['cut', 'attempts'], attempts]], held);
+      const putIn = async () => {
+        try {
+          await expect.poll(() => existsSync(made), { timeout: 120_000 }).toBe(true);
+          await n1.nodetool('import', 'thehive', 'edgestore', folder);
+        } finally {
+          await writeFile(done, '');
+        }
+      };
+      let put: Promise<void> | undefined;
+      const run = await backupAt('snapshot', () => (put ??= putIn()), of);
+      await put;
+      return run;
+    }
+
+    test('the cut is taken again', async () => {
+      const run = await backupWithImport(2);
+      expect(run.error).toBeUndefined();
+      expect(run.result).toMatchObject({ attempts: 2 });
+      expect(warningsOf(run)).toEqual([
+        expect.stringMatching(/^the cut is taken again: n1: SSTables were put in by nodetool \(.*thehive\/edgestore/),
+      ]);
+      expect(await leftovers(lab)).toEqual([]);
+    });
+
+    test('it is refused when there is no other try', async () => {
+      const backups = await backupsOf(lab);
+      const run = await backupWithImport(1);
+      await expectRefused(lab, run, { code: 'cut-refused', exitCode: 3, backups });
+      expect(run.error?.message).toMatch(/^no cut in 1 try: n1: SSTables were put in by nodetool/);
+    });
   });
 
   test('the schema changes during the cut: it is taken again', async () => {
@@ -221,6 +262,10 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
     await done;
     expect(run.error).toBeUndefined();
     expect(run.result).toMatchObject({ attempts: 2 });
+    expect(warningsOf(run)).toEqual([
+      expect.stringMatching(/^the cut is taken again: .*n1: the schema changed;.* table lab_meanwhile was made/),
+    ]);
+    expect(await leftovers(lab)).toEqual([]);
   });
 
   test('a storm of compactions and a repair while the bytes are stored do no harm', async () => {

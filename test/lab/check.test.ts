@@ -284,6 +284,17 @@ describe('a check goes red', () => {
     expect(failures(await look('leftovers'))).toEqual([]);
   });
 
+  test('when a log of Cassandra that is named is not there: what is imported would not be seen', async () => {
+    const logs = [path.join(lab.root, 'none.log')];
+    const changed = {
+      ...cluster,
+      cassandra: { ...cluster.cassandra, service: { ...cluster.cassandra.service, logs } },
+    };
+    const red = ['n1', 'n2', 'n3'].map((node) => ({ node, verdict: 'fail', code: 'file-unreadable' }));
+    expect(failures(await look('imports', changed))).toMatchObject(red);
+    await expect(preflight(await contextWith(changed))).rejects.toMatchObject({ code: 'file-unreadable', exitCode: 3 });
+  });
+
   test('when a log has an error of the last 24 hours, not when it is older', async () => {
     const log = path.join(lab.root, 'some.log');
     const line = (daysAgo: number) =>

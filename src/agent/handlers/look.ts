@@ -9,7 +9,7 @@ import { promisedContent, walkFiles } from '../../drivers/files/walk.ts';
 import { SkepError } from '../../errors.ts';
 import { probeRepository } from '../../repository/index.ts';
 import { lookAtCommitlog } from '../look-at-commitlog.ts';
-import { recentImports } from '../log-tail.ts';
+import { importsSince, markLogs } from '../log-marks.ts';
 import { parseProperties } from '../properties.ts';
 import type { MethodHandlers } from '../handlers.ts';
 import { runCommand } from '../run-command.ts';
@@ -83,9 +83,12 @@ export const lookHandlers = {
     return { runs };
   },
 
+  async 'look.logs'(p) {
+    return markLogs(p.files);
+  },
+
   async 'look.imports'(p) {
-    const { lines } = await recentImports(p.files, p.keyspace, p.sinceMs);
-    return { lines: lines.map(({ line }) => line) };
+    return importsSince(p.marks, p.keyspace);
   },
 
   async 'repair.run'(p, { signal, progress }) {

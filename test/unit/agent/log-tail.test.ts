@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { recentErrors, recentImports } from '../../../src/agent/log-tail.ts';
+import { recentErrors } from '../../../src/agent/log-tail.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const SINCE = new Date(2026, 10, 22, 12, 0, 0).getTime();
@@ -77,14 +77,4 @@ describe('recent errors of a log', () => {
     expect(found.lines.map((l) => l.line)).toEqual(['ERROR at the beginning', 'ERROR at the end']);
     expect(found.unreadable).toEqual([none]);
   });
-});
-
-test('what Cassandra says of imports into a keyspace is found, from the second on in which the time begins', async () => {
-  const line = (at: string, keyspace: string) =>
-    `INFO  [RMI TCP Connection(4)-127.0.0.1] 2026-11-22 ${at} SSTableImporter.java:80 - [x] Loading new SSTables for ${keyspace}/edgestore: Options{}`;
-  const lines = [line('23:00:58,000', 'thehive'), line('23:01:00,100', 'thehive'), line('23:02:00,000', 'other')];
-  const file = join(await temporaryFolder(), 'system.log');
-  await writeFile(file, [...lines, 'INFO  [main] 2026-11-22 23:03:00,000 Server.java:1 - Startup complete'].join('\n'));
-  const since = Date.parse('2026-11-22T23:01:00.900');
-  expect((await recentImports([file], 'thehive', since)).lines.map((l) => l.line)).toEqual([lines[1]]);
 });

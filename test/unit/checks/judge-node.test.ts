@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { judgeSample } from '../../../src/checks/attachments.ts';
 import { judgeCommitlog } from '../../../src/checks/commitlog.ts';
+import { judgeImports } from '../../../src/checks/imports.ts';
 import { judgeLeft } from '../../../src/checks/leftovers.ts';
 import { judgeLogs } from '../../../src/checks/logs.ts';
 import { judgeBucket, judgeFolders, judgeLinks } from '../../../src/checks/permissions.ts';
 import { configFolders, judgeArchiving } from '../../../src/checks/point-in-time.ts';
 import { judgeReach } from '../../../src/checks/repository.ts';
 import { judgeMount } from '../../../src/run/data-path.ts';
+import { CASSANDRA_LOG } from '../../../src/config/cassandra-log.ts';
 import { judgeNeeds } from '../../../src/checks/space.ts';
 import { pinNeed, repositoryNeed, snapshotNeed, stagingNeed } from '../../../src/checks/space-needs.ts';
 import type { Space } from '../../../src/protocol/methods.ts';
@@ -162,6 +164,32 @@ describe('logs', () => {
       ['warn', 'cannot read /m of cassandra'],
       ['warn', '2 errors in the log of cassandra, the last: ERROR last'],
     ]);
+  });
+});
+
+describe('imports', () => {
+  const judge = (files: string[], why?: string) =>
+    judgeImports('n1', 'skep', files, why === undefined ? [] : files.map((file) => ({ file, why })))[0];
+
+  test('a log of Cassandra that skep reads passes', () => {
+    expect(judge(['/l'])).toEqual({ verdict: 'pass', seen: 'skep reads /l', node: 'n1' });
+  });
+
+  test('where none is named and none is where it usually is, imports are not seen: a warning', () => {
+    for (const found of [judge([CASSANDRA_LOG], 'ENOENT'), judgeImports('n1', 'skep', [], [])[0]]) {
+      expect(found).toMatchObject({ verdict: 'warn', cure: expect.stringContaining('`cassandra.service.logs`') });
+    }
+  });
+
+  test.each([
+    [CASSANDRA_LOG, 'EACCES'],
+    ['/l', 'ENOENT'],
+  ])('%s that cannot be read (%s) fails with who must be able to', (file, why) => {
+    expect(judge([file], why)).toMatchObject({
+      verdict: 'fail',
+      code: 'file-unreadable',
+      cure: expect.stringContaining(`on n1: let skep read ${file}`),
+    });
   });
 });
 
