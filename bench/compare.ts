@@ -9,7 +9,7 @@ import type { Timed } from './timed.ts';
  */
 export async function compare<T extends Timed>(o: {
   bench: string;
-  bar: number;
+  bar?: number;
   turns: number;
   ours: (turn: number) => Promise<T>;
   peer: (turn: number) => Promise<Timed>;
@@ -38,7 +38,7 @@ export async function compare<T extends Timed>(o: {
     ours_s: round(seconds(ours)),
     peer_s: round(seconds(peer)),
     n: o.turns,
-    bar: o.bar,
+    ...(o.bar === undefined ? {} : { bar: o.bar }),
     ours_cpu_s: round(cpu(ours)),
     peer_cpu_s: round(cpu(peer)),
     load: round(loadavg()[0] as number),

@@ -13,6 +13,7 @@ import { relayVsSshCat } from './rows/relay.ts';
 import { fullVsRestic, rerunVsRestic } from './rows/restic.ts';
 import { s3VsRawPut } from './rows/s3.ts';
 import { sealedVsRaw } from './rows/sealed.ts';
+import { startVsNode } from './rows/start.ts';
 
 const BENCHES: Record<string, (o: RowOptions) => AsyncGenerator<Row>> = {
   commitlog_filter: commitlogFilter,
@@ -29,6 +30,7 @@ const BENCHES: Record<string, (o: RowOptions) => AsyncGenerator<Row>> = {
   relay_vs_ssh_cat: relayVsSshCat,
   p99_ratio: p99Ratio,
   orchestration_100: orchestration100,
+  start_vs_node: startVsNode,
 };
 
 const { named, ...options } = parseOptions();

@@ -64,7 +64,8 @@ export const params = {
   /** Whether this agent may hard-link a file found below `from` into the folder `into`. */
   'look.link': z.object({ from: path, into: path }),
   /** Opens the repository and tries what a backup relies on, in a place of its own that is removed again. */
-  'look.repository': z.object({ repository: repositoryAccess }),
+  /** Which repository is there; with `change` also whether the storage does what a backup relies on. */
+  'look.repository': z.object({ repository: repositoryAccess, change: z.boolean() }),
   'look.attachments': z.object({ ...attachments, sample: z.number().int().positive() }),
   /** What may be done in a bucket with attachments; with `change` also what only a restore does, by a key of skep's own. */
   'look.bucket': z.object({ ...attachments, change: z.boolean() }),

@@ -66,22 +66,28 @@ async function lookFrom(c: Connections, node: string, store: Store, signal: Abor
   const { access, agents, cluster } = c;
   const agent = agentOf(agents, node, store);
   if (cluster.agent.data_path === 'relay') return { as: 'absent', seen: 'agent.data_path is relay', cure: '' };
-  if (access.s3 !== undefined) return lookAtStorage(agent, node, access, signal);
-  const { location } = access;
+  const { location, s3 } = access;
+  if (s3 !== undefined) {
+    return (await otherThan({ agent, node, repository: { location, s3 }, change: true }, signal)) ?? { as: 'there' };
+  }
   const { space, user } = await agent.call(
     'node.facts',
     { paths: [location, join(location, 'skep.json')] },
     { signal },
   );
-  return judgeMount({ node, user, folder: space[0] as Space, marker: space[1] as Space });
+  const mount = judgeMount({ node, user, folder: space[0] as Space, marker: space[1] as Space });
+  if (mount.as === 'absent' || !space[1]?.readable) return mount;
+  const other = await otherThan({ agent, node, repository: { location }, change: false }, signal);
+  return other ?? mount;
 }
 
-/** Before a restore: every node must be able to read. Errors: `repository-missing`, `preflight-failed`. */
+/** Before a restore: every node must be able to read. Errors: `repository-missing`, `repository-foreign`, `preflight-failed`. */
 export async function requireReading(c: Connections, signal: AbortSignal): Promise<void> {
   for (const { node, found } of await lookFromNodes(c, signal)) {
     if (found.as === 'there' || (found.as === 'absent' && c.cluster.agent.data_path !== 'direct')) continue;
-    // What cannot be written to an object storage may well be read.
-    if (found.as === 'unfit' && (found.reads === true || c.access.s3 !== undefined)) continue;
+    // What cannot be written to an object storage may well be read, unless it is another one.
+    const reads = found.as === 'unfit' && (found.reads === true || c.access.s3 !== undefined);
+    if (reads && found.code !== 'repository-foreign') continue;
     const { seen, cure: hint, code = 'preflight-failed' } = found;
     throw new SkepError(code, `${node}: ${seen}`, { hint, context: { node } });
   }
@@ -101,24 +107,31 @@ export function tellDataPaths(c: Connections): string[] {
   ];
 }
 
-/** Whether a node's agent can write to an object storage, and finds the same repository there. */
-async function lookAtStorage(
-  agent: AgentProcess,
-  node: string,
-  repository: RepositoryAccess,
-  signal: AbortSignal,
-): Promise<Found> {
+/** What is asked of an agent about the repository. */
+interface Question {
+  agent: AgentProcess;
+  node: string;
+  /** Without keys: it tells without them which one it is. */
+  repository: Pick<RepositoryAccess, 'location' | 's3'>;
+  /** Also whether the storage does what a backup relies on. */
+  change: boolean;
+}
+
+/** What is wrong with what a node finds where the repository is; undefined when it is the same as here. */
+async function otherThan(q: Question, signal: AbortSignal): Promise<Found | undefined> {
+  const { node, repository } = q;
   try {
     const { id } = await openRepository(repository);
-    const there = await agent.call('look.repository', { repository }, { signal });
-    if (there.id === id) return { as: 'there' };
+    const there = await q.agent.call('look.repository', { repository, change: q.change }, { signal });
+    if (there.id === id) return undefined;
     const seen = `${repository.location} is another repository there (${there.id}, not ${id})`;
-    const cure = `on ${node}: let the endpoint mean the same storage as here`;
-    return { as: 'unfit', seen, cure, code: 'repository-foreign' };
+    const same =
+      repository.s3 === undefined ? 'mount the same storage as here' : 'let the endpoint mean the same storage as here';
+    return { as: 'unfit', seen, cure: `on ${node}: ${same}`, code: 'repository-foreign' };
   } catch (e) {
     const { message, hint, code } = toSkepError(e);
     if (signal.aborted || code === 'node-unreachable' || code === 'agent-failed') throw e;
-    const as = code === 'repository-failed' ? 'absent' : 'unfit';
+    const as = code === 'repository-failed' && repository.s3 !== undefined ? 'absent' : 'unfit';
     return { as, seen: message, cure: `on ${node}: ${hint}`, code };
   }
 }

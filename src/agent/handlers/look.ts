@@ -7,7 +7,7 @@ import { openAttachments, openBucket } from '../../drivers/files/attachment-stor
 import { lookAtBucket } from '../../drivers/files/look-at-bucket.ts';
 import { promisedContent, walkFiles } from '../../drivers/files/walk.ts';
 import { SkepError } from '../../errors.ts';
-import { probeRepository } from '../../repository/index.ts';
+import { openRepository, probeRepository } from '../../repository/index.ts';
 import { lookAtCommitlog } from '../look-at-commitlog.ts';
 import { importsSince, markLogs } from '../log-marks.ts';
 import { parseProperties } from '../properties.ts';
@@ -33,7 +33,9 @@ export const lookHandlers = {
   },
 
   async 'look.repository'(p) {
-    return { id: await probeRepository(p.repository) };
+    if (p.change) return { id: await probeRepository(p.repository) };
+    const { id } = await openRepository(p.repository);
+    return { id };
   },
 
   /** Counts all, asks the size of a sample: a million names are read in seconds, a million sizes are not. */
