@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { type PinsOfRun, touching } from '../cut/pin-heartbeat.ts';
 import { clearSnapshotArgs } from '../drivers/cassandra/nodetool.ts';
 import { PIN_FOLDER } from '../drivers/files/walk.ts';
 import { quoteAll } from '../remote/quote.ts';
@@ -7,14 +8,11 @@ import { type Check, type CheckResult, pass, warn } from './check.ts';
 import { onCassandra, onNodes } from './each-node.ts';
 import { age } from './format.ts';
 
-/** A run that lives touches its pins every few seconds. */
-const DEAD_AFTER_MS = 10 * 60_000;
-
 export interface Left {
   node: string;
   /** Tags of skep's snapshots. */
   tags: string[];
-  pins: { folder: string; run: string; idleMs: number }[];
+  pins: PinsOfRun[];
 }
 
 export const leftovers: Check = {
@@ -27,8 +25,7 @@ export const leftovers: Check = {
     const left: Left[] = [];
     const failures = await onCassandra(ctx, async ({ agent, node }) => {
       const { tags } = await agent.call('snapshot.leftovers', { dataDirs: node.dataDirs, keyspace, prefix: 'skep-' });
-      const { pinFolder } = await agent.call('look.commitlog', { commitlogDir: node.commitlogDir });
-      const { runs } = await agent.call('look.pins', { folders: [pinFolder] });
+      const { runs } = await agent.call('look.pins', { commitlogDir: node.commitlogDir, folders: [] });
       left.push({ node: node.name, tags, pins: runs });
       return [];
     });
@@ -45,7 +42,7 @@ export const leftovers: Check = {
 
 /** What belongs to a run that still touches its pins somewhere is in use, not left. */
 export function judgeLeft(left: readonly Left[], keyspace: string): CheckResult[] {
-  const alive = new Set(left.flatMap((l) => l.pins.filter((p) => p.idleMs < DEAD_AFTER_MS).map((p) => p.run)));
+  const alive = touching(left.flatMap((l) => l.pins));
   const inUse = (tag: string) => [...alive].some((run) => tag.startsWith(`skep-${run}`));
   const results: CheckResult[] = [];
   for (const { node, tags, pins } of left) {

@@ -2,9 +2,9 @@ import { watch, type FSWatcher } from 'node:fs';
 import { link, mkdir, readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SkepError, toSkepError } from '../errors.ts';
-import { HEARTBEAT_MS, removeDeadPins } from './dead-pins.ts';
 import { isFull } from './is-full.ts';
 import { ownFolder } from './own-folder.ts';
+import { HEARTBEAT_MS } from './pin-heartbeat.ts';
 import { firstToPin, segmentsOf } from './segment-name.ts';
 
 const POLL_MS = 50;
@@ -150,7 +150,6 @@ export function pinRoot(commitlogDir: string): Promise<string> {
 async function makeFolder(commitlogDir: string, run: string): Promise<string> {
   try {
     const root = await pinRoot(commitlogDir);
-    await removeDeadPins(root);
     await mkdir(join(root, run), { recursive: true });
     return join(root, run);
   } catch (e) {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { PinsOfRun } from '../cut/pin-heartbeat.ts';
 import { repositoryAccess } from '../repository/access.ts';
 import type { FolderMarks } from '../repository/folder-marks.ts';
 import { s3Access } from '../s3/access.ts';
@@ -64,8 +65,8 @@ export const params = {
   'look.bucket': z.object({ ...attachments, change: z.boolean() }),
   /** `commitlog_archiving.properties` in the first of these folders that has one. */
   'look.archiving': z.object({ folders: z.array(path) }),
-  /** Runs that have left, or are using, a folder of pins. */
-  'look.pins': z.object({ folders: z.array(path) }),
+  /** Runs that have left, or are using, pins: those of a commit log, those in the folder of an attachments' location. */
+  'look.pins': z.object({ commitlogDir: path.optional(), folders: z.array(path) }),
   /** `nodetool repair`: emits progress in ranges (as `files`), ends when nodetool ends. */
   'repair.run': z.object({ argv: z.array(z.string()).min(1) }),
 
@@ -75,6 +76,8 @@ export const params = {
   /** The same, and no segment is pinned after it. */
   'pin.freeze': z.object({ run }),
   'pin.clear': z.object({ run }),
+  /** Removes a folder of pins, of whichever run. */
+  'pin.remove': z.object({ folder: path }),
 
   'snapshot.check': z.object({
     dataDirs: z.array(path),
@@ -257,12 +260,13 @@ export interface Results {
   'look.bucket': { versioned: boolean; refused?: string };
   'look.archiving': { file?: string; properties: Record<string, string> };
   'look.imports': { lines: string[] };
-  'look.pins': { runs: { folder: string; run: string; idleMs: number }[] };
+  'look.pins': { runs: PinsOfRun[] };
   'repair.run': { exitCode: number; ranges: number; lines: string[] };
   'pin.start': Pinned;
   'pin.list': Pinned;
   'pin.freeze': Pinned;
   'pin.clear': null;
+  'pin.remove': null;
   'snapshot.check': { files: number; bytes: number; newest?: NewestWrite };
   'snapshot.leftovers': { tags: string[] };
   'capture.cassandra': { files: number; bytes: number };

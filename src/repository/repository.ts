@@ -16,12 +16,14 @@ import type { FolderMarks } from './folder-marks.ts';
 import type { ListingEntry } from './format/listing-entry.ts';
 import type { Manifest, ManifestDetails, ManifestDraft } from './format/manifest.ts';
 import {
+  BACKUP_ID_PATTERN,
   COMPONENT_PATTERN,
   DESCRIPTOR_COPY_KEY,
   DESCRIPTOR_KEY,
   type Encoding,
   incomingPrefix,
   NAME_PATTERN,
+  runLogKey,
 } from './format/names.ts';
 import {
   acquireLease,
@@ -302,6 +304,12 @@ class BackendRepository implements Repository {
   runLog(run: string): RunLog {
     checkComponent(run);
     return new BackendRunLog(this.#backend, run);
+  }
+
+  async runsOfOwn(runs: readonly string[]): Promise<string[]> {
+    const ids = runs.filter((run) => BACKUP_ID_PATTERN.test(run));
+    const sizes = await this.#backend.sizes(ids.map(runLogKey));
+    return ids.filter((_, i) => sizes[i] !== undefined);
   }
 
   async discardRun(run: string): Promise<void> {

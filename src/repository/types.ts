@@ -302,6 +302,8 @@ export interface Repository {
   /** Brings backups of another repository of the same cluster into this one. See `copyBackups`. */
   copyFrom(source: Repository, options: CopyOptions): Promise<CopyReport>;
   runLog(run: string): RunLog;
+  /** Those of these runs that have written a log here: a run writes to its own repository alone. */
+  runsOfOwn(runs: readonly string[]): Promise<string[]>;
   /** Removes `incoming/<run>`; the run's log stays. */
   discardRun(run: string): Promise<void>;
 }

@@ -32,7 +32,7 @@ import { checkOwner, openOwnRepository } from './open-repository.ts';
 import { previousListing } from './previous-listing.ts';
 import { endLog, stage } from './stage.ts';
 import { checkLock } from './retention.ts';
-import { sweepRepository, sweepSnapshots } from './sweep.ts';
+import { sweepNodes, sweepRepository } from './sweep.ts';
 import { cutUntilGood } from './try-cut.ts';
 
 export interface BackupOptions {
@@ -107,7 +107,7 @@ export async function backup(given: ClusterConfig, opts: BackupOptions): Promise
     cleanup.add('lease', () => lease.release());
     cleanup.add('staged objects', () => repository.discardRun(run));
     await sweepRepository(repository, lease, emit);
-    await sweepSnapshots(c, topology, repository, { signal: opts.signal, emit });
+    await sweepNodes(c, topology, repository, { signal: opts.signal, emit });
     const compression = opts.compression ?? cluster.repository.compression;
     const work = { c, run, repository, topology, cleanup, emit, signal: opts.signal, compression };
     const { parts, marks, details, attempts, notStartedFor } = await capture(work, cold);

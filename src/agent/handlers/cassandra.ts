@@ -1,4 +1,5 @@
 import { Pins } from '../../cut/pins.ts';
+import { removePins } from '../../cut/remove-pins.ts';
 import { snapshotFiles, snapshotTags } from '../../drivers/cassandra/snapshot-files.ts';
 import { newestWrite } from '../../drivers/cassandra/sstable-times.ts';
 import { SkepError } from '../../errors.ts';
@@ -28,6 +29,15 @@ export const cassandraHandlers = {
     const pins = session.pins.get(p.run);
     session.pins.delete(p.run);
     await pins?.clear();
+    return null;
+  },
+
+  async 'pin.remove'(p) {
+    await removePins(p.folder).catch((e: NodeJS.ErrnoException) => {
+      throw new SkepError('command-failed', `cannot remove the pins ${p.folder} of a dead run: ${e.code}`, {
+        cause: e,
+      });
+    });
     return null;
   },
 

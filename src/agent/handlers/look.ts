@@ -1,5 +1,7 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namesIn } from '../../cut/names-in.ts';
+import { pinRoot } from '../../cut/pins.ts';
 import { RepairOutput } from '../../drivers/cassandra/repair-output.ts';
 import { openAttachments, openBucket } from '../../drivers/files/attachment-store.ts';
 import { lookAtBucket } from '../../drivers/files/look-at-bucket.ts';
@@ -72,8 +74,8 @@ export const lookHandlers = {
 
   async 'look.pins'(p) {
     const runs = [];
-    for (const folder of p.folders) {
-      for (const run of await readdir(folder).catch(() => [])) {
+    for (const folder of [...(p.commitlogDir === undefined ? [] : [await pinRoot(p.commitlogDir)]), ...p.folders]) {
+      for (const run of await pinnedIn(folder)) {
         const s = await stat(join(folder, run)).catch(() => undefined);
         if (s?.isDirectory()) runs.push({ folder, run, idleMs: Math.max(0, Date.now() - s.mtimeMs) });
       }
@@ -100,3 +102,13 @@ export const lookHandlers = {
     return { exitCode: r.exitCode, ranges: output.done, lines: output.last };
   },
 } satisfies Partial<MethodHandlers>;
+
+/** What cannot be read must not look like no pins: whoever has them would be taken for dead. */
+async function pinnedIn(folder: string): Promise<string[]> {
+  try {
+    return await namesIn(folder);
+  } catch (e) {
+    const code = (e as NodeJS.ErrnoException).code ?? 'unknown reason';
+    throw new SkepError('file-unreadable', `cannot read the pins in ${folder}: ${code}`, { cause: e });
+  }
+}

@@ -1,8 +1,8 @@
 import { existsSync, linkSync, statSync } from 'node:fs';
 import { mkdir, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { HEARTBEAT_MS, removeDeadPins } from '../../cut/dead-pins.ts';
 import { isFull } from '../../cut/is-full.ts';
+import { HEARTBEAT_MS } from '../../cut/pin-heartbeat.ts';
 import { removePins } from '../../cut/remove-pins.ts';
 import { SkepError } from '../../errors.ts';
 import { KnownFolders } from './known-folders.ts';
@@ -89,7 +89,6 @@ export class AttachmentWatch implements Watch {
   /** What the first listing finds is pinned when `stored` has resolved. */
   async start(pollMs: number, stored: Promise<unknown> = Promise.resolve()): Promise<void> {
     this.#unknown = stored;
-    await removeDeadPins(dirname(this.#folder));
     await this.#makeFolders();
     // The first look at a million files may take longer than a run may be silent.
     this.#heartbeat = setInterval(() => void this.#touch(), HEARTBEAT_MS);

@@ -1,5 +1,5 @@
 import type * as fs from 'node:fs/promises';
-import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { AttachmentWatch } from '../../../../src/drivers/files/attachment-watch.ts';
@@ -64,19 +64,6 @@ describe('a watch over attachments', () => {
     await watch.stop();
     await watch.stop();
     expect(await readdir(location)).toEqual(['attachment']);
-  });
-
-  test('removes the pins of runs that died, not those of one that lives', async () => {
-    const { location, watch } = await scene();
-    const [dead, alive] = [join(location, '.skep-pins', 'dead'), join(location, '.skep-pins', 'alive')];
-    for (const folder of [dead, alive]) {
-      await mkdir(folder, { recursive: true });
-      await writeFile(join(folder, '0'), 'pinned');
-    }
-    const before = new Date(Date.now() - 11 * 60_000);
-    await utimes(dead, before, before);
-    await watch.start(POLL_MS);
-    expect((await readdir(join(location, '.skep-pins'))).sort()).toEqual(['alive', 'run-1']);
   });
 
   test('begins though another run that ends takes the folder of all pins away meanwhile', async () => {
