@@ -28,6 +28,13 @@ const WRITING_MS = 15_000;
 /** Of a path: it is in the listing that this one is made from. */
 const LISTED = 8;
 
+/** Who waits until all are stored that were queued before, which are so many yet. */
+interface Waiting {
+  before: number;
+  left: number;
+  done: () => void;
+}
+
 /**
  * The files store of one run: watches the attachments from the first pass on, stores each once, and lists at the end
  * the union of all that was seen. An attachment is named by its content: one that is still being written is read again,
@@ -47,8 +54,10 @@ export class AttachmentCapture {
   #queue: number[] = [];
   #next = 0;
   #busy = 0;
+  /** How many of all that were queued were begun; they are begun in the order in which they came. */
+  #begun = 0;
   #failure: unknown;
-  #idle: (() => void)[] = [];
+  readonly #waiting = new Set<Waiting>();
   #bytes = 0;
   readonly #stopping = new AbortController();
 
@@ -88,7 +97,11 @@ export class AttachmentCapture {
 
   /** Pass 2: the last look, then the listing. */
   async finish(signal: AbortSignal): Promise<Results['files.finish']> {
-    await this.#under(signal, () => this.#watch.look());
+    await this.#under(signal, async () => {
+      await this.#watch.look();
+      // What comes later is after `T`.
+      this.#watch.halt();
+    });
     for (const id of this.#mismatched) {
       const source = await this.#watch.open(id, this.#stopping.signal);
       // It may have been written to its end since.
@@ -197,11 +210,13 @@ export class AttachmentCapture {
   #pump(): void {
     while (this.#busy < (this.#store.parallel ?? PARALLEL) && this.#next < this.#queue.length && !this.#failure) {
       const id = this.#queue[this.#next++] as number;
+      const nth = this.#begun++;
       this.#busy++;
       void this.#put(id)
         .catch((e) => this.#halt(e))
         .finally(() => {
           this.#busy--;
+          this.#ended(nth);
           this.#pump();
         });
     }
@@ -209,14 +224,24 @@ export class AttachmentCapture {
       this.#queue = [];
       this.#next = 0;
     }
-    if (this.#busy === 0 && (this.#queue.length === 0 || this.#failure)) {
-      for (const done of this.#idle.splice(0)) done();
+  }
+
+  #ended(nth: number): void {
+    for (const waiting of this.#waiting) {
+      if (nth < waiting.before) waiting.left--;
+      // Nothing more is begun after a failure.
+      if (waiting.left > 0 && (!this.#failure || this.#busy > 0)) continue;
+      this.#waiting.delete(waiting);
+      waiting.done();
     }
   }
 
+  /** Until all that is queued now is stored. Not until nothing is: where uploads never cease that would be never. */
   async #drained(): Promise<void> {
-    if (this.#busy > 0 || (this.#queue.length > 0 && !this.#failure)) {
-      await new Promise<void>((resolve) => this.#idle.push(resolve));
+    const queued = this.#failure ? 0 : this.#queue.length - this.#next;
+    const left = this.#busy + queued;
+    if (left > 0) {
+      await new Promise<void>((done) => this.#waiting.add({ before: this.#begun + queued, left, done }));
     }
     if (this.#failure) throw this.#failure;
   }

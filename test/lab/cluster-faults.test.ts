@@ -4,16 +4,18 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { awaitAgreement, withCql } from '../../lab/clusters/cql.ts';
-import type { Lab } from '../../lab/index.ts';
+import type { Lab, LabNode } from '../../lab/index.ts';
 import { configWithNodetool } from '../../lab/scenarios/disturbance.ts';
 import { runSkep, type SkepRun } from '../../lab/scenarios/skep-process.ts';
 import { Trial } from '../../lab/scenarios/trial.ts';
+import { snapshotTags } from '../../src/drivers/cassandra/snapshot-files.ts';
 import { configVariant } from './support/config-variant.ts';
-import { backupsOf, expectRefused, warningsOf } from './support/faults.ts';
+import { backupsOf, expectOnly, expectRefused, warningsOf } from './support/faults.ts';
 import { startFourthNode } from './support/fourth-node.ts';
 import { canFillUp, fillUp } from './support/full-disk.ts';
 import { sharedLab } from './support/labs.ts';
-import { leftovers } from './support/leftovers.ts';
+import { agentsOf, leftovers } from './support/leftovers.ts';
+import { slowSnapshots, stagedSnapshots } from './support/slow-snapshots.ts';
 import { copySstable, tableFolder } from './support/sstables.ts';
 
 let lab: Lab;
@@ -63,6 +65,53 @@ describe('two backups at once', () => {
     expect(warningsOf(good)).toEqual([]);
     const verified = await runSkep(['verify', id, '--level', 'data'], { config, state: trial.state });
     expect(verified.exitCode).toBe(0);
+  });
+});
+
+describe('an agent is killed', () => {
+  test('while Cassandra makes its snapshot: the next backup clears what it has left', async () => {
+    const backups = await backupsOf(lab);
+    const n2 = lab.node('n2');
+    const tags = () => snapshotTags([n2.record.cassandra.data], lab.record.thehive.keyspace, 'skep-2');
+    const kill = async () => {
+      await expect.poll(tags, { timeout: 60_000, interval: 20 }).not.toEqual([]);
+      const agents = await agentsOf(lab, 'n2');
+      for (const pid of agents) process.kill(pid, 'SIGKILL');
+      return agents;
+    };
+    let killed: Promise<number[]> | undefined;
+    const run = await backupAt('snapshot', () => (killed ??= kill()));
+    expect(await killed).toHaveLength(1);
+    expect(run.error?.code, run.error?.message).toMatch(/^(?:agent-failed|node-unreachable)$/);
+    expect(run.error?.message).toContain('n2');
+    await expectOnly(lab, backups);
+    // Nobody is there any more who would remove what is on that node.
+    expect((await leftovers(lab)).filter((what) => !what.endsWith('on n2'))).toEqual([]);
+    const next = await backup();
+    expect(next.error).toBeUndefined();
+    for (const what of ['cleared snapshot', 'removed pins']) {
+      expect(warningsOf(next)).toContainEqual(expect.stringMatching(new RegExp(`^${what} .* of a dead run on n2$`)));
+    }
+    expect(await leftovers(lab)).toEqual([]);
+    await expectOnly(lab, [(next.result as { id: string }).id, ...backups]);
+  });
+});
+
+describe('a node of Elasticsearch is stopped', () => {
+  test('while it gives its shard to the snapshot: no backup, and the next one is fine when it is back', async () => {
+    const backups = await backupsOf(lab);
+    const search = await slowSnapshots(lab);
+    let stopped: Promise<LabNode> | undefined;
+    const run = await backupAt('linger', () => (stopped ??= search.stopNodeOfSnapshot()));
+    const node = await stopped;
+    await expectRefused(lab, run, { code: 'snapshot-failed', exitCode: 3, backups });
+    await node?.elasticsearch.start();
+    await search.end();
+    const next = await backup();
+    expect(next.error).toBeUndefined();
+    expect(await stagedSnapshots(lab)).toHaveLength(1);
+    expect(await leftovers(lab)).toEqual([]);
+    await expectOnly(lab, [(next.result as { id: string }).id, ...backups]);
   });
 });
 

@@ -9,7 +9,7 @@ export async function backupsOf(lab: Lab): Promise<string[]> {
   return (await (await openRepository(lab.record.repository)).list()).map((b) => b.id);
 }
 
-/** It failed as it should, published nothing beside the backups that were there, and left nothing behind. */
+/** It failed as it should, published nothing beside the backups that were there, which are whole yet, and left nothing behind. */
 export async function expectRefused(
   lab: Lab,
   run: SkepRun,
@@ -18,7 +18,14 @@ export async function expectRefused(
   expect(run.error?.code, run.error?.message).toBe(o.code);
   expect(run.exitCode).toBe(o.exitCode);
   expect(await leftovers(lab)).toEqual([]);
-  expect(await backupsOf(lab)).toEqual(o.backups ?? []);
+  await expectOnly(lab, o.backups ?? []);
+}
+
+/** These backups are in the lab's repository and no other, and all that they need is there. */
+export async function expectOnly(lab: Lab, backups: readonly string[]): Promise<void> {
+  expect(await backupsOf(lab)).toEqual(backups);
+  const repository = await openRepository(lab.record.repository);
+  expect(await repository.verify({ level: 'presence' })).toMatchObject({ ok: true, findings: [] });
 }
 
 /** What a run warned of. */

@@ -30,13 +30,18 @@ export async function leftovers(lab: Lab): Promise<string[]> {
   return found;
 }
 
-/** The agents that run on the nodes of a lab, by pid: started through its ssh, they carry its mark. */
-export async function agentsOf(lab: Lab): Promise<number[]> {
+/** The agents that run on the nodes of a lab, or on one of them, by pid: started through its ssh, they carry its mark. */
+export async function agentsOf(lab: Lab, node?: string): Promise<number[]> {
   const marked = await findByEnvironment(LAB_ID, lab.record.id);
+  const address = node === undefined ? undefined : lab.node(node).record.address;
   const agents: number[] = [];
   for (const { pid } of marked) {
-    const argv = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (argv.includes('src/agent/main.ts')) agents.push(pid);
+    const [argv, environment] = await Promise.all(
+      ['cmdline', 'environ'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')),
+    );
+    if (!argv?.includes('src/agent/main.ts')) continue;
+    // In SSH_CONNECTION there is the address of both ends.
+    if (address === undefined || environment?.includes(` ${address} `)) agents.push(pid);
   }
   return agents;
 }

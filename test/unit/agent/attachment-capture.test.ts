@@ -137,6 +137,33 @@ describe('the capture of attachments', () => {
     expect(await stored(s.repository, done.listing.root)).toEqual({ [`attachment/${hashOf(text)}`]: text });
   });
 
+  test('ends pass 1, and pass 2, though uploads never cease: each holds what was there', async () => {
+    const s = await scene();
+    const begun: string[] = [];
+    const uploads = new Set<Promise<void>>();
+    const upload = async (text: string) => {
+      begun.push(text);
+      await writeFile(s.at(hashOf(text)), text.slice(0, 8));
+      await delay(300);
+      await writeFile(s.at(hashOf(text)), text);
+    };
+    const timer = setInterval(() => uploads.add(upload(`upload number ${begun.length}`)), 50);
+    onTestFinished(() => clearInterval(timer));
+    await delay(200);
+    const c = await capture(s);
+    await c.start();
+    await delay(500);
+    const before = begun.slice(0, -2);
+    const done = await c.finish();
+    clearInterval(timer);
+    await Promise.all(uploads);
+    expect(done.mismatched).toEqual([]);
+    const all = await stored(s.repository, done.listing.root);
+    expect(all).toMatchObject(Object.fromEntries(before.map((text) => [`attachment/${hashOf(text)}`, text])));
+    for (const [path, text] of Object.entries(all)) expect(path).toBe(`attachment/${hashOf(text)}`);
+    await c.close();
+  });
+
   test.each(['md5', 'sha1', 'sha512'])(
     'knows a half-written or damaged file by a name that is its %s',
     async (hash) => {
