@@ -1,3 +1,4 @@
+import { addresses } from './addresses.ts';
 import { attachments } from './attachments.ts';
 import type { Check } from './check.ts';
 import { clocks } from './clocks.ts';
@@ -28,6 +29,7 @@ export const CHECKS: readonly Check[] = [
   services,
   sudo,
   nodesUp,
+  addresses,
   schemaAgreement,
   keyspace,
   replication,

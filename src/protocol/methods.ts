@@ -189,6 +189,8 @@ export interface Space {
 export interface NodeFacts {
   skep: string;
   hostname: string;
+  /** Of all its interfaces. */
+  addresses: string[];
   user: string;
   uid: number;
   protectedHardlinks: boolean;

@@ -1,4 +1,5 @@
 import type { CheckResult } from '../checks/check.ts';
+import { addresses } from '../checks/addresses.ts';
 import { elasticsearchRepository } from '../checks/elasticsearch-repository.ts';
 import { nodesUp } from '../checks/nodes-up.ts';
 import { pointInTime } from '../checks/point-in-time.ts';
@@ -20,7 +21,7 @@ import { checkRoom } from './restore-room.ts';
 import type { RestoreWork } from './restore-work.ts';
 
 /** What a restore relies on of all that `skep check` looks at; with it go the accounts for JMX and Elasticsearch. */
-const RELIED_ON = [versions, nodesUp, sudo, pointInTime, elasticsearchRepository];
+const RELIED_ON = [versions, nodesUp, addresses, sudo, pointInTime, elasticsearchRepository];
 
 /**
  * Refuses a restore that would end half way: into a cluster that is not the backup's or is too old, with accounts that

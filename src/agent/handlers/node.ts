@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { access, readFile, stat, statfs } from 'node:fs/promises';
-import { hostname, userInfo } from 'node:os';
+import { hostname, networkInterfaces, userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { nowUs } from '../../cut/clock.ts';
 import type { Space } from '../../protocol/methods.ts';
@@ -19,6 +19,7 @@ export const nodeHandlers = {
     return {
       skep: VERSION,
       hostname: hostname(),
+      addresses: Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address)),
       user: username,
       uid,
       protectedHardlinks: (await readFile('/proc/sys/fs/protected_hardlinks', 'utf8').catch(() => '0')).trim() === '1',

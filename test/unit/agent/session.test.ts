@@ -58,9 +58,11 @@ describe('the methods of an agent', () => {
 
   test('tell the space of the nearest folder for a place that is not there', async () => {
     const { root, call } = await scene();
-    const { space } = (await call('node.facts', { paths: [root, join(root, 'none', 'deeper')] })) as {
+    const { space, addresses } = (await call('node.facts', { paths: [root, join(root, 'none', 'deeper')] })) as {
+      addresses: string[];
       space: Record<string, unknown>[];
     };
+    expect(addresses).toContain('127.0.0.1');
     expect(space).toMatchObject([
       { path: root, exists: true, readable: true, writable: true, uid: process.getuid?.() },
       { exists: false, readable: false, writable: false, device: space[0]?.device },

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { judgeAddresses } from '../../../src/checks/addresses.ts';
 import { judgeClocks } from '../../../src/checks/clocks.ts';
 import { judgeKeyspace } from '../../../src/checks/keyspace.ts';
 import { judgeViews } from '../../../src/checks/nodes-up.ts';
@@ -143,6 +144,37 @@ describe('nodes-up', () => {
     const replaced = { ...line(1), hostId: ids[2] as string };
     const results = judgeViews([{ from: 'n1', lines: [line(0), replaced] }], known(0, 1), start);
     expect(results.map((r) => r.code)).toEqual(['topology-mismatch', 'topology-mismatch']);
+  });
+});
+
+describe('addresses', () => {
+  const at = (node: string, listens: string, machine: string[]) => ({
+    node,
+    configured: listens,
+    listens,
+    machine: ['127.0.0.1', '172.17.0.1', ...machine],
+  });
+
+  test('that are those of each node pass', () => {
+    const found = [at('n1', '10.0.0.1', ['10.0.0.1']), at('n2', '10.0.0.2', ['10.0.0.2'])];
+    expect(judgeAddresses(found)).toEqual([{ verdict: 'pass', seen: 'of n1, n2 the address is their own' }]);
+  });
+
+  test('that were taken for each other are refused, with both nodes', () => {
+    const found = [at('n1', '10.0.0.2', ['10.0.0.1']), at('n2', '10.0.0.1', ['10.0.0.2'])];
+    expect(judgeAddresses(found)).toMatchObject([
+      { verdict: 'fail', node: 'n1', code: 'topology-mismatch', cure: expect.stringMatching(/n1 and n2 in skep.yaml/) },
+      { verdict: 'fail', node: 'n2', code: 'topology-mismatch' },
+    ]);
+  });
+
+  test('of containers, and of nodes on one machine, tell nothing', () => {
+    const containers = [at('n1', '172.17.0.2', ['10.0.0.1']), at('n2', '172.17.0.2', ['10.0.0.2'])];
+    expect(judgeAddresses(containers)).toMatchObject([{ verdict: 'pass' }]);
+    const both = ['10.0.0.1', '10.0.0.2'];
+    expect(judgeAddresses([at('n1', '10.0.0.2', both), at('n2', '10.0.0.1', both)])).toMatchObject([
+      { verdict: 'pass' },
+    ]);
   });
 });
 
