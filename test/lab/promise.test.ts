@@ -9,15 +9,20 @@ import { isProven } from '../../lab/proof/report.ts';
 import { configWithSlowReturn } from '../../lab/scenarios/disturbance.ts';
 import { runSkep } from '../../lab/scenarios/skep-process.ts';
 import { type Backup, STEADY_RATE, Trial } from '../../lab/scenarios/trial.ts';
-import { withFault } from './support/config-variant.ts';
+import { configVariant, withFault } from './support/config-variant.ts';
 import { sharedLab } from './support/labs.ts';
 import { leftovers } from './support/leftovers.ts';
+import { OddAttachments } from './support/odd-attachments.ts';
 import { LATE_AT_T, makeAgain, prepareOddWrites, readLate, readTwice, writeLate } from './support/odd-writes.ts';
 
 let lab: Lab;
 let trial: Trial;
 let first: Backup;
 let second: Backup;
+/** Attachments during the second one. */
+let odd: OddAttachments;
+/** A write that was held up while the first one lingered. */
+let heldUp: Awaited<ReturnType<typeof writeLate>>;
 /** The table that was dropped and made again between the two, as it was at each. */
 let twice: { first: Awaited<ReturnType<typeof readTwice>>; second: Awaited<ReturnType<typeof readTwice>> };
 
@@ -48,15 +53,27 @@ beforeAll(async () => {
   await trial.awaitTransactions(60);
   // Seconds lie between the snapshots and T, so that much of the backup is in the commit logs alone.
   const slow = new Trial(lab, { seed: 'promise', say: () => {}, config: await configWithSlowReturn(lab, 4) });
-  first = await slow.backup({ onStage: async (stage) => (stage === 'linger' ? writeLate(lab) : undefined) });
+  const patient = new Trial(lab, {
+    seed: 'promise',
+    say: () => {},
+    config: await configVariant(lab, 'patient', [[['cut', 'linger'], '65s']], slow.config),
+  });
+  first = await patient.backup({
+    onStage: async (stage) => {
+      if (stage === 'linger') heldUp = await writeLate(lab);
+    },
+  });
   await makeAgain(lab);
   twice = { first: firstTable, second: await readTwice(lab) };
-  second = await slow.backup();
+  odd = new OddAttachments(lab);
+  await odd.begin();
+  second = await slow.backup({ onStage: (stage) => odd.atStage(stage) });
   await trial.awaitTransactions(20);
   await trial.stopLoad();
 });
 
 afterAll(async () => {
+  odd?.stop();
   await trial.stopLoad();
 });
 
@@ -89,6 +106,16 @@ describe('a backup of a cluster under load', () => {
     expect(run.exitCode).toBe(0);
     expect(run.result).toMatchObject({ ok: true, findings: [] });
   });
+
+  test('holds whole attachments, though some are half-written whenever it looks, and those that went while it ran', async () => {
+    const to = path.join(lab.root, 'extracted-files');
+    const args = ['extract', second.id, '--store', 'files', '--node', lab.record.thehive.node, '--to', to];
+    expect((await runSkep(args, { config: lab.config, state: trial.state })).exitCode).toBe(0);
+    expect(await odd.read(to)).toEqual(odd.expected);
+    for (const stage of ['files', 'linger', 'files-2']) expect(odd.halves[stage], stage).toBeGreaterThan(0);
+    const shown = await runSkep(['show', second.id], { config: lab.config, state: trial.state });
+    expect(shown.result).toMatchObject({ backup: { details: { files: { mismatched: [] } } } });
+  });
 });
 
 // One after the other on one cluster: each restore begins from what the one before has left.
@@ -114,6 +141,7 @@ describe('after a total loss', () => {
     expect(isProven(report)).toBe(false);
     // All of it was in the snapshot.
     expect(await readTwice(lab)).toEqual(twice.second);
+    expect(await odd.read(lab.record.files.location)).toEqual(odd.expected);
   });
 
   test('the cluster comes back at the instant of the backup, whole, and nothing after it', async () => {
@@ -125,6 +153,12 @@ describe('after a total loss', () => {
 
   test('a write that was stamped before T and arrived in the linger is there, one that was stamped after T is not', async () => {
     expect(await readLate(lab)).toEqual(LATE_AT_T);
+    // Of them one that was stamped right before T arrived a minute after it.
+    const T = Number(first.T);
+    expect(T - heldUp.stampedUs).toBeGreaterThan(0);
+    expect(T - heldUp.stampedUs).toBeLessThan(10e6);
+    expect(heldUp.sentUs - T).toBeGreaterThan(55e6);
+    expect(heldUp.doneUs - T).toBeLessThan(65e6);
   });
 
   test('a table that was dropped and made again since is the old one, under its old id', async () => {
