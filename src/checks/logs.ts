@@ -21,7 +21,7 @@ export const logs: Check = {
       for (const service of rolesOf(nodes.get(name) as NodeConfig)) {
         const files = forNode(serviceOf(ctx, service).logs, name);
         if (files.length === 0) continue;
-        // Its logs are open to who reads its data; who logs in need not be one of its users.
+        // Cassandra's are open to who reads its data: that need not be who logs in.
         const reader = service === 'cassandra' ? (ctx.connections.agents.get(name)?.as('cassandra') ?? agent) : agent;
         const found = await reader.call(
           'node.logs',

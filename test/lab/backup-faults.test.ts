@@ -214,6 +214,7 @@ describe('a backup that cannot be whole is not published and leaves nothing behi
       const [made, done, folder] = ['made', 'done', 'to-import'].map((name) =>
         path.join(lab.root, 'n1', `${name}-${attempts}`),
       ) as [string, string, string];
+      await n1.nodetool('flush', 'thehive', 'edgestore');
       await copySstable(path.join(lab.root, 'n1', 'cassandra', 'data', 'thehive'), 'edgestore', folder);
       const wait = `[ "$node" = n1 ] && touch "${made}"; until [ -e "${done}" ]; do sleep 0.2; done`;
       const script = `"$nodetool" "$@" || exit\ncase " $* " in *" snapshot "*) ${wait} ;; esac`;
