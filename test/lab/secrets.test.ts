@@ -53,10 +53,13 @@ afterAll(async () => {
   await bucket?.server.down();
 });
 
-/** All that a command prints, for people and as events; a backup only as events. */
+/** What takes minutes. */
+const IS_LONG = /^(?:backup|restore .*--yes)/;
+
+/** All that a command prints, for people and as events; of one that takes long only the events. */
 async function skep(args: readonly string[], of: string = config): Promise<number> {
   let exitCode: number | undefined;
-  for (const form of args[0] === 'backup' ? [['--json']] : [[], ['--json']]) {
+  for (const form of IS_LONG.test(args.join(' ')) ? [['--json']] : [[], ['--json']]) {
     const ran = await execa(process.execPath, [MAIN, ...args, ...form, '--config', of], {
       reject: false,
       stdin: 'ignore',
@@ -83,6 +86,7 @@ test('no secret is seen in process lists, outputs, events, logs, manifests or er
     [['verify', '--level', 'data'], 0],
     [['keys'], 0],
     [['restore', 'latest', '--dry-run'], 0],
+    [['restore', 'latest', '--yes'], 0],
     [['copy', '--to', copy, '--init'], 0],
     [['forget', '--keep-last', '5'], 0],
     [['prune'], 0],
