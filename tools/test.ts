@@ -1,7 +1,7 @@
 // Runs the vitest projects (all, or those named as arguments) and adds their counts up. Labs mostly wait: what needs no lab
 // runs beside them, with less of the processor, and is told when it has ended.
 // The very last line is `N passed, N failed`, with `, N skipped` where some were.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { setPriority, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -21,6 +21,9 @@ const folder = await mkdtemp(path.join(tmpdir(), 'skep-test-'));
 // Built once, for minutes, while other tests run; the tests that start it have less time than that.
 const s3Program = lanes.flat().includes('contract') ? ensureS3Program() : undefined;
 s3Program?.catch(() => undefined);
+// A terminal tells them itself; whoever ends this process alone must not leave labs behind.
+const running = new Set<ChildProcess>();
+process.on('SIGTERM', () => running.forEach((child) => child.kill('SIGINT')));
 let sum;
 try {
   sum = addCounts((await Promise.all(lanes.map(runLane))).flat());
@@ -58,8 +61,12 @@ async function runProject(project: string, beside: boolean): Promise<Counts> {
       stdio: ['inherit', out, out],
     });
     if (beside && child.pid !== undefined) setPriority(child.pid, 10);
+    running.add(child);
     child.once('error', reject);
-    child.once('close', (code, signal) => resolve(String(code ?? signal)));
+    child.once('close', (code, signal) => {
+      running.delete(child);
+      resolve(String(code ?? signal));
+    });
   });
   await output?.close();
   if (beside) process.stdout.write(`\n== ${project} (beside)\n${await readFile(log, 'utf8')}`);
