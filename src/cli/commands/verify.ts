@@ -53,6 +53,9 @@ export function registerVerify(program: Command): void {
       else {
         const part = report.subset;
         process.stdout.write(text(report.findings));
+        if (report.takenBack > 0) {
+          process.stdout.write(`${report.takenBack} notes of damage taken back: what they told of is right again\n`);
+        }
         for (const note of report.notes) process.stderr.write(`note: ${note}\n`);
         process.stdout.write(
           `${report.backups.length} backups, ${report.objects} objects, ${size(report.bytes)} at level ${report.level}` +
