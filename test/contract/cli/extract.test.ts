@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -51,4 +52,19 @@ test('refuses what would write over something, and what is not there', async () 
   expect(errorOf(await extract('--store', 'files', '--below', 'attachment/x', '--to', to))).toMatchObject({
     code: 'usage',
   });
+});
+
+test('of a manifest that names a folder elsewhere nothing is written, and it is exit 4', async () => {
+  const folder = join(root, 'forged');
+  const built = await buildRepository(folder);
+  const { id } = await built.backUp({ files: { 'attachment/a': 'one' } });
+  const file = join(built.location, 'backups', id, 'manifest.json');
+  const body = (await readFile(file)).subarray(0, -78).toString().replace('"node":"n1"', '"node":"../../x"');
+  await rm(file);
+  await writeFile(file, `${body},"sha256":"${createHash('sha256').update(body).digest('hex')}"}\n`);
+  const to = join(folder, 'a', 'to');
+  const ran = await skep(['extract', id, '--store', 'files', '--to', to, '--config', built.config, '--json']);
+  expect(ran.exitCode).toBe(4);
+  expect(errorOf(ran)).toMatchObject({ code: 'manifest-damaged', context: { backup: id } });
+  expect((await readdir(folder)).sort()).toEqual(['repository', 'skep.yaml']);
 });
