@@ -246,7 +246,7 @@ export interface Repository {
   list(): Promise<BackupSummary[]>;
   /** As `list`, judged by their manifests alone. */
   manifests(): Promise<BackupSummary[]>;
-  /** Errors: `backup-unknown`, `manifest-damaged`. */
+  /** Errors: `backup-unknown`, `manifest-damaged`, `manifest-unsupported`. */
   readManifest(id: string): Promise<Manifest>;
   /** The engine's part of a manifest. Errors: `key-missing`, `key-wrong`, `manifest-damaged`. */
   readDetails(manifest: Manifest): Promise<ManifestDetails>;

@@ -41,7 +41,7 @@ export interface ShownDetails {
 
 /**
  * What one backup holds, and the evidence for its cut where the repository is not sealed or can be opened.
- * Errors: `backup-unknown`, `manifest-damaged`, `key-wrong`.
+ * Errors: `backup-unknown`, `manifest-damaged`, `manifest-unsupported`, `key-wrong`.
  */
 export async function show(cluster: ClusterConfig, id: string, keys?: ReadKeys): Promise<ShownBackup> {
   const repository = await openOwnRepository(cluster, await readAccessTo(cluster, keys));

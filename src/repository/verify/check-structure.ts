@@ -14,7 +14,7 @@ import { companionKey, manifestCopyKey, manifestKey, publishedKey } from '../for
 import { ObjectTable } from '../format/object-table.ts';
 import { readInventory, readListing } from '../listing/listing.ts';
 import { pieceNames } from '../listing/tree-reader.ts';
-import { getOrEmpty, manifestFinding, readManifest } from '../manifests.ts';
+import { getOrEmpty, isUnreadable, manifestFinding, readManifest } from '../manifests.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import { hashOf, hasRenewal } from './check-objects.ts';
 import { hit, type Findings, type Place, type Results } from './findings.ts';
@@ -72,7 +72,7 @@ async function checkManifest(vault: Vault, id: string, findings: Findings): Prom
   } catch (error) {
     // It was forgotten since it was listed.
     if (error instanceof SkepError && error.code === 'backup-unknown') return undefined;
-    if (!(error instanceof SkepError) || error.code !== 'manifest-damaged') throw error;
+    if (!isUnreadable(error)) throw error;
     const { message } = error;
     // Where it knows how this very manifest comes back.
     const hint = error.hint === ERRORS[error.code].hint ? {} : { hint: error.hint };

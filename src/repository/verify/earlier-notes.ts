@@ -132,6 +132,7 @@ export interface TakenBack {
 const UNREADABLE: ReadonlySet<string> = new Set([
   'backup-unknown',
   'manifest-damaged',
+  'manifest-unsupported',
   'object-missing',
   'object-damaged',
 ]);

@@ -90,7 +90,10 @@ describe('a manifest', () => {
     const text = encodeManifest(manifest).toString().slice(0, -78).replace('"format":1', '"format":2');
     const changed = Buffer.from(`${text},"sha256":"${pieceHash(Buffer.from(text))}"}\n`);
     expect(() => decodeManifest(changed, ID)).toThrow(
-      expect.objectContaining({ context: { backup: ID, finding: 'manifest-unsupported' } }),
+      expect.objectContaining({
+        code: 'manifest-unsupported',
+        context: { backup: ID, finding: 'manifest-unsupported' },
+      }),
     );
   });
 
