@@ -51,7 +51,7 @@ export function registerVerify(program: Command): void {
       const emit = eventRenderer(o.json === true);
       const report = await interruptible((signal) =>
         verify(cluster, {
-          ...(id ? { id } : {}),
+          ...(id === undefined ? {} : { id }),
           level,
           ...(subset ? { subset } : {}),
           signal,

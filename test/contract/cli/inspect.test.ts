@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -215,6 +215,27 @@ describe('verify', () => {
       });
     }
     expect((await c.text('verify', 'latest', '--level', 'data')).stdout).toMatch(/1 backups, 2 objects, .*all good/);
+  });
+
+  test.each(['verify', 'show', 'extract', 'forget'])('of an empty id is refused: %s', async (command) => {
+    const folder = await temporaryFolder();
+    const built = await buildRepository(folder);
+    await built.backUp({ files: { 'attachment/a': 'one' } });
+    const more = command === 'extract' ? ['--store', 'files', '--to', join(folder, 'to')] : [];
+    const ran = await skep([command, '', ...more, '--config', built.config, '--json']);
+    expect(ran.exitCode).toBe(2);
+    expect(errorOf(ran)).toMatchObject({ code: 'backup-unknown' });
+    expect(await built.repository.list()).toHaveLength(1);
+  });
+
+  test('takes back what it has noted when that is right again, and says so', async () => {
+    const c = await copy();
+    await rename(c.object('shared'), join(c.location, 'away'));
+    expect(findingsOf(await c.run('verify'))).toHaveLength(1);
+    expect((await c.text('list')).stdout).toContain('DAMAGED');
+    await rename(join(c.location, 'away'), c.object('shared'));
+    expect((await c.text('verify')).stdout).toMatch(/^1 notes of damage taken back: .*\n2 backups, .*all good/);
+    expect((await c.text('list')).stdout).not.toContain('DAMAGED');
   });
 
   test('finds a flipped byte, and names every backup and path that it hits', async () => {
