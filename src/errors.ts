@@ -36,6 +36,10 @@ export const ERRORS = {
   'object-missing': { exit: 4, hint: 'Run `skep verify --level presence` to list every finding.' },
   'object-damaged': { exit: 4, hint: 'Run `skep verify --level data` to list every finding.' },
   'manifest-damaged': { exit: 4, hint: 'Run `skep verify ID`; choose another backup with `skep list`.' },
+  'manifest-unsupported': {
+    exit: 15,
+    hint: 'Use the skep that wrote it, or a newer one; `skep list` shows the others.',
+  },
   'segment-damaged': { exit: 4, hint: 'The commit log segment cannot be trusted; take another backup.' },
   'segment-schema-mismatch': {
     exit: 15,
@@ -54,7 +58,7 @@ export const ERRORS = {
   'object-locked': { exit: 5, hint: 'Object lock keeps it until then: nothing was forgotten; wait.' },
   'repository-missing': { exit: 10, hint: 'Run `skep init`, or mend `repository` in skep.yaml.' },
   'repository-foreign': { exit: 10, hint: 'Choose another repository: this one belongs to another cluster.' },
-  'repository-unsupported': { exit: 10, hint: 'Use a skep that knows this repository format.' },
+  'repository-unsupported': { exit: 15, hint: 'Use a skep that knows this repository format.' },
   'repository-exists': { exit: 2, hint: 'There is a repository already: go on with `skep backup`.' },
   'repository-unfit': {
     exit: 10,

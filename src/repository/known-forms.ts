@@ -45,6 +45,7 @@ export class KnownForms {
 const UNREADABLE: ReadonlySet<string> = new Set([
   'backup-unknown',
   'manifest-damaged',
+  'manifest-unsupported',
   'object-missing',
   'object-damaged',
 ]);

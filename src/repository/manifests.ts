@@ -45,7 +45,7 @@ export function isRevoked(bytes: Buffer | undefined): boolean {
   return bytes !== undefined && bytes.equals(REVOKED);
 }
 
-/** Errors: `backup-unknown`, `manifest-damaged` with `context.finding`. */
+/** Errors: `backup-unknown`; `manifest-damaged` and `manifest-unsupported`, with `context.finding`. */
 export async function readManifest({ backend, keyring }: Vault, id: string): Promise<Manifest> {
   if (!BACKUP_ID_PATTERN.test(id)) throw new SkepError('backup-unknown', `${id} is not the id of a backup`);
   const [bytes, copy] = await Promise.all([
@@ -91,8 +91,8 @@ export async function listBackups(vault: Vault): Promise<BackupSummary[]> {
       summaries.push({ id, state: 'complete', manifest: plainPart(await readManifest(vault, id)) });
     } catch (error) {
       // A backup that was forgotten between listing and reading is not damage.
-      if (!(error instanceof SkepError) || !['manifest-damaged', 'backup-unknown'].includes(error.code)) throw error;
-      if (error.code === 'manifest-damaged') summaries.push(damagedSummary(id, error));
+      if (isUnreadable(error)) summaries.push(damagedSummary(id, error));
+      else if (!(error instanceof SkepError) || error.code !== 'backup-unknown') throw error;
     }
   }
   return summaries;
@@ -108,7 +108,12 @@ export function plainPart(manifest: Manifest): PlainManifest {
   return plain;
 }
 
-/** Which kind of damage an error of `readManifest` tells. */
+/** Whether an error of `readManifest` tells of a backup that is there and of which nothing can be known. */
+export function isUnreadable(error: unknown): error is SkepError {
+  return error instanceof SkepError && ['manifest-damaged', 'manifest-unsupported'].includes(error.code);
+}
+
+/** What an error of `readManifest` tells. */
 export function manifestFinding(error: SkepError): ManifestFinding {
   return MANIFEST_FINDINGS.find((kind) => kind === error.context['finding']) ?? 'manifest-torn';
 }

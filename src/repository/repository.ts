@@ -239,8 +239,8 @@ class BackendRepository implements Repository {
     return listKeys(this.#vault, this.id);
   }
 
-  rotateKeys(): Promise<number> {
-    return rotateKeys(this.#vault, this.id);
+  rotateKeys(options: { dryRun?: boolean } = {}): Promise<number> {
+    return rotateKeys(this.#vault, this.id, options);
   }
 
   verify(options: VerifyOptions): Promise<VerifyReport> {

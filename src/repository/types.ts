@@ -246,7 +246,7 @@ export interface Repository {
   list(): Promise<BackupSummary[]>;
   /** As `list`, judged by their manifests alone. */
   manifests(): Promise<BackupSummary[]>;
-  /** Errors: `backup-unknown`, `manifest-damaged`. */
+  /** Errors: `backup-unknown`, `manifest-damaged`, `manifest-unsupported`. */
   readManifest(id: string): Promise<Manifest>;
   /** The engine's part of a manifest. Errors: `key-missing`, `key-wrong`, `manifest-damaged`. */
   readDetails(manifest: Manifest): Promise<ManifestDetails>;
@@ -260,7 +260,7 @@ export interface Repository {
    * Seals what is new from now on to the recipients that were given when the repository was opened, and gives the number
    * of the new generation. What is there stays as it is. Errors: `usage` (nothing to change, not sealed), `key-missing`.
    */
-  rotateKeys(): Promise<number>;
+  rotateKeys(options?: { dryRun?: boolean }): Promise<number>;
 
   verify(options: VerifyOptions): Promise<VerifyReport>;
 

@@ -1,11 +1,12 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { ClusterConfig } from '../config/schema.ts';
 import { SkepError, toSkepError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import { destinationError, encodingOf, type ManifestPart, newBackupId, type Repository } from '../repository/index.ts';
 import { type ReadKeys, readAccessTo } from './access-to.ts';
+import { contained } from './contained.ts';
 import { resolveId } from './inspect.ts';
 import { openOwnRepository } from './open-repository.ts';
 
@@ -26,7 +27,7 @@ export interface ExtractOptions {
 /**
  * Lays out what a backup holds of one store in a folder of this machine, changing nothing on the cluster. Every content is
  * checked while it is read. Where it fails, what was laid out until then stays. Errors: `backup-unknown`, `key-missing`,
- * `usage`, `no-space`, `restore-failed` (the folder cannot be written), those of reading.
+ * `usage`, `no-space`, `restore-failed` (the folder cannot be written), `object-damaged` (it would leave the folder), those of reading.
  */
 export async function extract(cluster: ClusterConfig, o: ExtractOptions): Promise<{ files: number; bytes: number }> {
   const repository = await openOwnRepository(cluster, await readAccessTo(cluster, o.keys));
@@ -46,7 +47,7 @@ export async function extract(cluster: ClusterConfig, o: ExtractOptions): Promis
   const total = { files: 0, bytes: 0 };
   try {
     for (const part of parts) {
-      const to = o.node === undefined ? join(o.to, part.node) : o.to;
+      const to = o.node === undefined ? contained(o.to, part.node) : o.to;
       await layOut(repository, part, to, { ...o, total });
     }
   } finally {
@@ -90,7 +91,7 @@ async function layOut(
     if (entry.linkTo !== undefined) continue;
     if (below !== undefined && entry.path !== below && !entry.path.startsWith(`${below}/`)) continue;
     const mode = entry.mode === undefined ? {} : { mode: entry.mode };
-    const file = join(to, entry.path);
+    const file = contained(to, entry.path);
     await mkdir(dirname(file), { recursive: true }).catch((e: unknown) => {
       throw destinationError(e, file);
     });

@@ -41,7 +41,7 @@ export interface ShownDetails {
 
 /**
  * What one backup holds, and the evidence for its cut where the repository is not sealed or can be opened.
- * Errors: `backup-unknown`, `manifest-damaged`, `key-wrong`.
+ * Errors: `backup-unknown`, `manifest-damaged`, `manifest-unsupported`, `key-wrong`.
  */
 export async function show(cluster: ClusterConfig, id: string, keys?: ReadKeys): Promise<ShownBackup> {
   const repository = await openOwnRepository(cluster, await readAccessTo(cluster, keys));
@@ -79,7 +79,7 @@ export async function verify(
     level: opts.level,
     owner: { run: newBackupId(), host: hostname(), pid: process.pid },
     ...(opts.subset ? { subset: opts.subset } : {}),
-    ...(opts.id ? { ids: [await resolveId(cluster, opts.id)] } : {}),
+    ...(opts.id === undefined ? {} : { ids: [await resolveId(cluster, opts.id)] }),
     signal: opts.signal,
     onProgress: (p) =>
       opts.emit({
@@ -97,6 +97,8 @@ export async function verify(
 
 /** `latest`, a whole id, or the beginning of exactly one. Errors: `backup-unknown`. */
 export async function resolveId(cluster: ClusterConfig, text: string): Promise<string> {
+  // Every id begins with it: a script whose variable is empty means none of them.
+  if (text === '') throw new SkepError('backup-unknown', 'the id of the backup is empty');
   if (text === 'latest') {
     const newest = (await list(cluster)).find((b) => b.state === 'complete');
     if (newest) return newest.id;

@@ -29,11 +29,17 @@ export async function keys(cluster: ClusterConfig, o: KeysOptions = {}): Promise
   return { sealed: repository.sealed, generations, configured, agree };
 }
 
-/** Seals what is new from now on to the recipients of the configuration; gives the new generation. Errors: those of `Repository.rotateKeys`. */
-export async function rotateKeys(cluster: ClusterConfig, o: KeysOptions & { signal: AbortSignal }): Promise<number> {
+/**
+ * Seals what is new from now on to the recipients of the configuration; gives the new generation. A dry run is refused like the
+ * run, and changes nothing. Errors: those of `Repository.rotateKeys`.
+ */
+export async function rotateKeys(
+  cluster: ClusterConfig,
+  o: KeysOptions & { dryRun?: boolean; signal: AbortSignal },
+): Promise<number> {
   const repository = await openKeysOf(cluster, o);
   o.signal.throwIfAborted();
-  return repository.rotateKeys();
+  return repository.rotateKeys({ dryRun: o.dryRun === true });
 }
 
 function placeOfKeys(cluster: ClusterConfig, { of }: KeysOptions): Pick<ClusterConfig, 'repository'> {

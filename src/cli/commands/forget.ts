@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { forget, type ForgetReport, parseDuration, type RetentionRules } from '../../index.ts';
+import { forget, type ForgetReport, parseDuration, type RetentionRules, SkepError } from '../../index.ts';
 import { eventRenderer } from '../render/events.ts';
 import { table } from '../render/table.ts';
 import { clusterOf, type ClusterOptions, onCluster } from '../shared-options.ts';
@@ -33,6 +33,11 @@ export function registerForget(program: Command): void {
     )
     .action(async (ids: string[], o: ForgetCliOptions) => {
       const rules = rulesOf(o);
+      if (ids.length > 0 && rules !== undefined) {
+        throw new SkepError('usage', 'backups are forgotten by their ids or by rules, not by both', {
+          hint: 'Leave out the ids, or the `--keep-…` options.',
+        });
+      }
       const cluster = await clusterOf(o);
       const report = await interruptible((signal) =>
         forget(cluster, {

@@ -40,14 +40,15 @@ export function registerKeys(program: Command): void {
       const o = command.optsWithGlobals<KeysCliOptions & { dryRun?: boolean }>();
       const cluster = await clusterOf(o);
       const emit = eventRenderer(o.json === true);
-      if (o.dryRun) {
-        const { configured, agree } = await keys(cluster, ofThat(o));
-        const steps = agree
-          ? [{ text: 'nothing: new contents go to the recipients of the configuration already', changes: false }]
-          : [{ text: `seal new contents to ${configured.join(', ')}`, changes: true }];
-        return emit({ type: 'plan', steps });
+      const dryRun = o.dryRun === true;
+      const generation = await interruptible((signal) => rotateKeys(cluster, { ...ofThat(o), dryRun, signal }));
+      if (dryRun) {
+        const { configured } = await keys(cluster, ofThat(o));
+        return emit({
+          type: 'plan',
+          steps: [{ text: `seal new contents to ${configured.join(', ')}`, changes: true }],
+        });
       }
-      const generation = await interruptible((signal) => rotateKeys(cluster, { ...ofThat(o), signal }));
       if (o.json) emit({ type: 'result', command: 'keys rotate', generation });
       else process.stdout.write(`generation ${generation} of the keys: new contents go to the new recipients\n`);
     });

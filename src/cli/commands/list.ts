@@ -35,7 +35,10 @@ function row(b: BackupSummary): Record<string, unknown> {
 }
 
 function line(b: BackupSummary): string {
-  if (b.state === 'damaged') return `${b.id}  DAMAGED   ${b.finding}: ${b.message}`;
+  if (b.state === 'damaged') {
+    const what = b.finding === 'manifest-unsupported' ? 'UNKNOWN ' : 'DAMAGED ';
+    return `${b.id}  ${what}  ${b.finding}: ${b.message}`;
+  }
   const r = row(b) as { bytes: number; newBytes: number; cutAt?: string; windowMs?: number };
   const when = r.cutAt ? `cut ${r.cutAt}` : `window of ${r.windowMs} ms`;
   return `${b.id}  complete  ${when}  ${size(r.bytes).padStart(9)}  new ${size(r.newBytes).padStart(9)}`;

@@ -1,5 +1,13 @@
 import { type Command, Option } from 'commander';
-import { type Finding, parseSubset, SkepError, type Subset, verify, type VerifyLevel } from '../../index.ts';
+import {
+  type Finding,
+  parseSubset,
+  SkepError,
+  type Subset,
+  verify,
+  type VerifyLevel,
+  type VerifyReport,
+} from '../../index.ts';
 import { eventRenderer } from '../render/events.ts';
 import { size } from '../render/size.ts';
 import { clusterOf, type ClusterOptions, type IdentityOption, keysOf, onCluster } from '../shared-options.ts';
@@ -12,7 +20,9 @@ interface VerifyCliOptions extends ClusterOptions, IdentityOption {
 
 export function registerVerify(program: Command): void {
   onCluster(program.command('verify').argument('[id]', 'a backup (default: all of them)'))
-    .description('check what is stored; exit code 4 when anything is damaged')
+    .description(
+      'check what is stored; exit code 4 when anything is damaged, 15 when all else is whole and a backup is of an unknown format',
+    )
     .addOption(
       new Option(
         '--level <level>',
@@ -41,7 +51,7 @@ export function registerVerify(program: Command): void {
       const emit = eventRenderer(o.json === true);
       const report = await interruptible((signal) =>
         verify(cluster, {
-          ...(id ? { id } : {}),
+          ...(id === undefined ? {} : { id }),
           level,
           ...(subset ? { subset } : {}),
           signal,
@@ -53,6 +63,9 @@ export function registerVerify(program: Command): void {
       else {
         const part = report.subset;
         process.stdout.write(text(report.findings));
+        if (report.takenBack > 0) {
+          process.stdout.write(`${report.takenBack} notes of damage taken back: what they told of is right again\n`);
+        }
         for (const note of report.notes) process.stderr.write(`note: ${note}\n`);
         process.stdout.write(
           `${report.backups.length} backups, ${report.objects} objects, ${size(report.bytes)} at level ${report.level}` +
@@ -61,13 +74,21 @@ export function registerVerify(program: Command): void {
             `${report.closed ? ' (sealed: as it is stored; `--identity FILE` opens the listings)' : ''}\n`,
         );
       }
-      if (!report.ok) {
-        throw new SkepError('damage-found', `${report.findings.length} findings at level ${report.level}`, {
-          hint: hintOf(report.findings),
-          context: { findings: report.findings.length },
-        });
-      }
+      if (!report.ok) throw failure(report);
     });
+}
+
+/** What a newer skep has written is not damage. */
+function failure({ findings, level }: VerifyReport): SkepError {
+  const context = { findings: findings.length };
+  if (findings.every(({ kind }) => kind === 'manifest-unsupported')) {
+    const message = `${findings.length} backups have a format that is not known here, and were not checked`;
+    return new SkepError('manifest-unsupported', message, { context });
+  }
+  return new SkepError('damage-found', `${findings.length} findings at level ${level}`, {
+    hint: hintOf(findings),
+    context,
+  });
 }
 
 /** A subset is of what level data reads. Error: `usage`, also for a subset at another level. */

@@ -4,7 +4,7 @@ import type { Backend } from '../backend/backend.ts';
 import type { Manifest } from '../format/manifest.ts';
 import { manifestCopyKey, manifestKey } from '../format/names.ts';
 import type { Vault } from '../sealing/keyring.ts';
-import { isRevoked, listBackupIds, readManifest, tryGet } from '../manifests.ts';
+import { isRevoked, isUnreadable, listBackupIds, readManifest, tryGet } from '../manifests.ts';
 
 /** Where a backup was made first. */
 export type Origin = NonNullable<Manifest['copiedFrom']>;
@@ -23,7 +23,7 @@ export interface Choice {
   /** Ids in the source of what the target has already. */
   there: string[];
   /** Manifests that cannot be read. */
-  damaged: LeftOut[];
+  unreadable: LeftOut[];
 }
 
 /** A backup that is not copied, and why. */
@@ -51,7 +51,7 @@ export async function choose(
   options: { ids?: readonly string[]; last?: number },
 ): Promise<Choice> {
   const there = await origins(target);
-  const choice: Choice = { chosen: [], there: [], damaged: [] };
+  const choice: Choice = { chosen: [], there: [], unreadable: [] };
   for (const from of ids) {
     if (choice.chosen.length + choice.there.length >= (options.last ?? Infinity)) break;
     try {
@@ -62,8 +62,8 @@ export async function choose(
     } catch (error) {
       // It was forgotten since it was listed.
       if (error instanceof SkepError && error.code === 'backup-unknown' && options.ids === undefined) continue;
-      if (!(error instanceof SkepError) || error.code !== 'manifest-damaged') throw error;
-      choice.damaged.unshift({ backup: from, error });
+      if (!isUnreadable(error)) throw error;
+      choice.unreadable.unshift({ backup: from, error });
     }
   }
   return choice;
@@ -76,7 +76,7 @@ async function origins(vault: Vault): Promise<Set<string>> {
     try {
       found.add(textOf(originOf(await readManifest(vault, id))));
     } catch (error) {
-      if (!(error instanceof SkepError) || !['manifest-damaged', 'backup-unknown'].includes(error.code)) throw error;
+      if (!isUnreadable(error) && !(error instanceof SkepError && error.code === 'backup-unknown')) throw error;
     }
   }
   return found;

@@ -16,7 +16,8 @@ import type { CopyDamage } from './stored-copier.ts';
  * last. With the same keys (or none) at both ends no private key is needed: bytes are copied as they are stored; unless the
  * target has some of them in another form, as of a backup that was sealed there. What one copy has brought the next finds. A
  * target that has the keys of the source from before a rotation is rotated too. A backup that is damaged is not copied; the
- * others are, before `damage-found` is thrown; of the `last` ones an older one takes its place. Other errors:
+ * others are, before `damage-found` is thrown (`manifest-unsupported` where all that were left out are of another format); of
+ * the `last` ones an older one takes its place. Other errors:
  * `repository-foreign`, `backup-unknown`, `key-missing`, `key-wrong`, `locked`, `no-space`, `repository-failed`.
  */
 export async function copyBackups(source: CopyEnd, target: CopyEnd, options: CopyOptions): Promise<CopyReport> {
@@ -79,8 +80,8 @@ async function chooseHeld(copy: Copy): Promise<{ chosen: Chosen[]; reading: Leas
   const ids = (await candidates(backend, options.ids)).filter((id) => !copy.leftOut.has(id));
   const all = options.dryRun === true || ids.length === 0 ? undefined : await hold(ids);
   try {
-    const { chosen, there, damaged } = await choose(source.vault, target.vault, ids, options);
-    for (const { backup, error } of damaged) leaveOut(copy, backup, error);
+    const { chosen, there, unreadable } = await choose(source.vault, target.vault, ids, options);
+    for (const { backup, error } of unreadable) leaveOut(copy, backup, error);
     const copied = new Set(report.copied.map((c) => c.from));
     report.there = there.filter((id) => !copied.has(id));
     if (all === undefined || chosen.length === 0) return { chosen, reading: undefined };
@@ -169,12 +170,14 @@ function failure({ leftOut, report }: Copy): SkepError {
     ];
     return found.map((finding) => ({ backup, ...finding }));
   });
+  const isDamage = [...leftOut.values()].some(({ code }) => code !== 'manifest-unsupported');
+  const why = isDamage ? 'damaged' : 'of a format that is not known here';
   const message =
     more.length === 0
-      ? `backup ${first} is damaged and was not copied`
-      : `${leftOut.size} backups are damaged and were not copied`;
-  return new SkepError('damage-found', message, {
-    hint: `Run \`skep verify ${first} --level data\`: it says what mends it.`,
+      ? `backup ${first} is ${why} and was not copied`
+      : `${leftOut.size} backups are ${why} and were not copied`;
+  return new SkepError(isDamage ? 'damage-found' : 'manifest-unsupported', message, {
+    ...(isDamage ? { hint: `Run \`skep verify ${first} --level data\`: it says what mends it.` } : {}),
     context: {
       backups: [...leftOut.keys()],
       findings,

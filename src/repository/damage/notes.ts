@@ -1,8 +1,12 @@
+import { z } from 'zod';
 import type { Backend } from '../backend/backend.ts';
 import { damageKey, type Encoding, objectKey } from '../format/names.ts';
+import { getOrEmpty } from '../manifests.ts';
 import { isContentKey } from '../prune/key-set.ts';
 
 const PREFIX = damageKey('');
+const OF_PRESENCE: ReadonlySet<string> = new Set(['object-missing', 'object-truncated', 'object-oversized']);
+const noteSchema = z.object({ kind: z.string() });
 
 /** Keys of objects and pieces that a verify has found damaged and that nobody has stored anew since. */
 export async function notedDamage(backend: Backend): Promise<Set<string>> {
@@ -14,9 +18,30 @@ export async function notedDamage(backend: Backend): Promise<Set<string>> {
   return keys;
 }
 
-/** May be repeated. `why` is for people. */
-export async function noteDamage(backend: Backend, key: string, why: object): Promise<void> {
-  await backend.put(damageKey(key), Buffer.from(`${JSON.stringify(why)}\n`));
+/** May be repeated: the first note stays. */
+export async function noteDamage(backend: Backend, key: string, why: object): Promise<'created' | 'exists'> {
+  return backend.put(damageKey(key), noteOf(why));
+}
+
+/** In the place of the note that is there. */
+export async function noteDamageAnew(backend: Backend, key: string, why: object): Promise<void> {
+  await backend.put(damageKey(key), noteOf(why), { overwrite: true });
+}
+
+/** What a note says was found: its `kind`; `unknown` where it cannot be read, `none` where there is no note. */
+export async function notedKind(backend: Backend, key: string): Promise<string> {
+  const bytes = await getOrEmpty(backend, damageKey(key));
+  if (bytes === undefined) return 'none';
+  try {
+    return noteSchema.parse(JSON.parse(bytes.toString('utf8'))).kind;
+  } catch {
+    return 'unknown';
+  }
+}
+
+/** Whether such a note tells of nothing but a key that is not there, or has another size. */
+export function isOfPresence(kind: string): boolean {
+  return OF_PRESENCE.has(kind);
 }
 
 /** Removes notes of what is not damaged any more, or is gone. */
@@ -59,4 +84,8 @@ export class DamageNotes {
   #load(): Promise<Set<string>> {
     return (this.#keys ??= notedDamage(this.#backend));
   }
+}
+
+function noteOf(why: object): Buffer {
+  return Buffer.from(`${JSON.stringify(why)}\n`);
 }

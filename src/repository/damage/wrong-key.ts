@@ -45,6 +45,7 @@ async function expectedForms(vault: Vault, key: string): Promise<{ forms: Form[]
 const UNREADABLE: ReadonlySet<string> = new Set([
   'backup-unknown',
   'manifest-damaged',
+  'manifest-unsupported',
   'object-missing',
   'object-damaged',
 ]);

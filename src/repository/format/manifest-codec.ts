@@ -27,8 +27,8 @@ export function encodeManifest(manifest: Omit<Manifest, 'mac'>, mac?: Mac): Buff
 }
 
 /**
- * `manifest-damaged` with `context.finding`: `manifest-torn`, `manifest-unsupported`, or `manifest-forged` when `mac` is
- * given and the manifest's is another.
+ * Errors: `manifest-unsupported` (another format); `manifest-damaged` with `context.finding`: `manifest-torn`, or
+ * `manifest-forged` when `mac` is given and the manifest's is another.
  */
 export function decodeManifest(bytes: Buffer, id: string, mac?: Mac): Manifest {
   const trailer = TRAILER.exec(bytes.subarray(-TRAILER_LENGTH).toString('latin1'));
@@ -67,6 +67,6 @@ function torn(id: string, why: string, cause?: unknown): SkepError {
 
 function unsupported(id: string, format: number): SkepError {
   const context = { backup: id, finding: 'manifest-unsupported' };
-  const hint = 'Use a skep that knows this manifest format.';
-  return new SkepError('manifest-damaged', `the manifest of ${id} has format ${format}`, { context, hint });
+  const message = `the manifest of ${id} has format ${format}, not ${MANIFEST_FORMAT}`;
+  return new SkepError('manifest-unsupported', message, { context });
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isSafePath } from './listing-entry.ts';
 import { BACKUP_ID_PATTERN, NAME_PATTERN } from './names.ts';
 
 export const MANIFEST_FORMAT = 1;
@@ -6,10 +7,13 @@ export const MANIFEST_FORMAT = 1;
 const name = z.string().regex(NAME_PATTERN);
 const count = z.number().int().nonnegative();
 
+/** It becomes a folder where a backup is laid out. */
+const component = z.string().refine((text) => isSafePath(text) && !text.includes('/'), 'not a name of one component');
+
 /** One node × store. */
 const manifestPartSchema = z.strictObject({
-  node: z.string().min(1),
-  store: z.string().min(1),
+  node: component,
+  store: component,
   root: name,
   inventory: name,
   files: count,
@@ -44,7 +48,7 @@ export const manifestSchema = z
     finishedAt: z.iso.datetime(),
     consistency: z.enum(['cut', 'window']),
     ...consistencyFields,
-    parts: z.array(manifestPartSchema).min(1),
+    parts: z.array(manifestPartSchema).min(1).refine(areDistinct, 'two parts of one node and store'),
     leave: z.array(companionSchema),
     /** Of a copy: where it was made first. */
     copiedFrom: z.strictObject({ repository: z.string().min(1), id: z.string().regex(BACKUP_ID_PATTERN) }).optional(),
@@ -60,6 +64,11 @@ export const manifestSchema = z
   .refine((m) => (m.details === undefined) !== (m.sealed === undefined), 'either details or sealed')
   .refine((m) => (m.consistency === 'cut') === (m.cutMicros !== undefined), 'cutMicros goes with consistency "cut"')
   .refine((m) => (m.consistency === 'window') === (m.windowMs !== undefined), 'windowMs goes with "window"');
+
+/** Of two it could not be told which one is meant. */
+function areDistinct(parts: readonly { node: string; store: string }[]): boolean {
+  return new Set(parts.map(({ node, store }) => `${node}/${store}`)).size === parts.length;
+}
 
 /** The details from their JSON; undefined when it is none. */
 export function parseDetailsJson(text: string): ManifestDetails | undefined {

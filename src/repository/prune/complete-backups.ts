@@ -4,7 +4,7 @@ import { decodeManifest } from '../format/manifest-codec.ts';
 import { keepDescriptorCopy } from '../descriptor-copy.ts';
 import { manifestCopyKey, manifestKey } from '../format/names.ts';
 import { putCopy } from '../manifest-copy.ts';
-import { getOrEmpty, listBackupIds, notePublished, publishedIds, readManifest } from '../manifests.ts';
+import { getOrEmpty, isUnreadable, listBackupIds, notePublished, publishedIds, readManifest } from '../manifests.ts';
 import type { Vault } from '../sealing/keyring.ts';
 
 /**
@@ -20,7 +20,7 @@ export async function completeBackups(vault: Vault): Promise<void> {
       await readManifest(vault, id);
     } catch (error) {
       // What is damaged is told by the marking.
-      if (error instanceof SkepError && ['manifest-damaged', 'backup-unknown'].includes(error.code)) continue;
+      if (isUnreadable(error) || (error instanceof SkepError && error.code === 'backup-unknown')) continue;
       throw error;
     }
     await completeCopy(backend, id);

@@ -1,6 +1,6 @@
 import { SkepError } from '../../errors.ts';
 import { throwIfCancelled } from '../../cancel.ts';
-import { listBackupIds, readManifest } from '../manifests.ts';
+import { isUnreadable, listBackupIds, readManifest } from '../manifests.ts';
 import { neededKeys } from '../needed-keys.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import { isContentKey, KeySet } from './key-set.ts';
@@ -47,8 +47,9 @@ async function isThere(vault: Vault, id: string): Promise<boolean> {
     await readManifest(vault, id);
     return true;
   } catch (error) {
-    if (!(error instanceof SkepError) || !['backup-unknown', 'manifest-damaged'].includes(error.code)) throw error;
-    return error.code === 'manifest-damaged';
+    if (isUnreadable(error)) return true;
+    if (error instanceof SkepError && error.code === 'backup-unknown') return false;
+    throw error;
   }
 }
 
@@ -67,7 +68,7 @@ async function markOne(vault: Vault, id: string, marked: Marked, seen: Set<strin
     if (!(error instanceof SkepError)) throw error;
     // It was forgotten between listing and reading.
     if (error.code === 'backup-unknown') return undefined;
-    if (!['manifest-damaged', 'object-missing', 'object-damaged'].includes(error.code)) throw error;
+    if (!['object-missing', 'object-damaged'].includes(error.code) && !isUnreadable(error)) throw error;
     return error.message;
   }
 }

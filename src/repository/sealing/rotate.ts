@@ -16,7 +16,11 @@ export async function listKeys({ backend, keyring }: Vault, repository: string):
 }
 
 /** See `Repository.rotateKeys`. */
-export async function rotateKeys({ backend, keyring }: Vault, repository: string): Promise<number> {
+export async function rotateKeys(
+  { backend, keyring }: Vault,
+  repository: string,
+  options: { dryRun?: boolean } = {},
+): Promise<number> {
   const { namingKey, expected } = keyring;
   if (!keyring.sealed) {
     const hint =
@@ -33,6 +37,7 @@ export async function rotateKeys({ backend, keyring }: Vault, repository: string
     const hint = 'Put the new recipients into `repository.sealing.recipients` in skep.yaml first.';
     throw new SkepError('usage', 'the repository seals to the recipients of the configuration already', { hint });
   }
+  if (options.dryRun === true) return (newest?.generation ?? 0) + 1;
   return addGeneration(backend, { repository, recipients: expected, namingKey });
 }
 

@@ -6,7 +6,7 @@ import { type Form, renewalsOf } from '../damage/renewals.ts';
 import { inventoryKey, type InventoryEntry } from '../format/inventory-entry.ts';
 import type { ObjectTable } from '../format/object-table.ts';
 import type { Vault } from '../sealing/keyring.ts';
-import { entryId, type Findings } from './findings.ts';
+import { entryId, type Findings, type Results } from './findings.ts';
 import { chooser, settle, type Subset } from './subset.ts';
 import type { VerifyOptions, VerifyProgress } from './report.ts';
 
@@ -19,14 +19,14 @@ const PARALLEL = 2;
 export async function checkObjects(
   vault: Vault,
   table: ObjectTable,
-  findings: Findings,
+  results: Results,
   options: VerifyOptions,
 ): Promise<CheckedObjects> {
   const subset = options.subset && settle(options.subset, namesOf(table));
   const chooses = subset === undefined ? () => true : chooser(subset);
-  const { objects, bytes, good } = await checkPresence(vault, table, findings, chooses, options.signal);
+  const { objects, bytes, good } = await checkPresence(vault, table, results, chooses, options.signal);
   if (options.level !== 'data') return { objects, bytes, read: { objects: 0, bytes: 0 } };
-  await checkData(vault, table, findings, options, { chooses, ...good });
+  await checkData(vault, table, results, options, { chooses, ...good });
   return {
     objects,
     bytes,
@@ -52,7 +52,7 @@ type Chooses = (name: string) => boolean;
 async function checkPresence(
   vault: Vault,
   table: ObjectTable,
-  findings: Findings,
+  { findings, earlier }: Results,
   chooses: Chooses,
   signal: AbortSignal | undefined,
 ): Promise<{ objects: number; bytes: number; good: { objects: number; bytes: number } }> {
@@ -64,10 +64,12 @@ async function checkPresence(
       seen.objects++;
       seen.bytes += entry.storedSize;
       const size = sizes[i];
-      if (size !== entry.storedSize && !(await hasRenewal(vault, entry, (form) => form.storedSize === size))) {
+      const isListed = size === entry.storedSize;
+      if (size === undefined || (!isListed && !(await hasRenewal(vault, entry, (form) => form.storedSize === size)))) {
         addSizeFinding(findings, entry, size);
         continue;
       }
+      earlier.sawStored(inventoryKey(entry), { size }, !isListed);
       if (!chooses(entry.name)) continue;
       seen.good.objects++;
       seen.good.bytes += entry.storedSize;
@@ -89,19 +91,19 @@ function addSizeFinding(findings: Findings, entry: InventoryEntry, size: number 
 async function checkData(
   vault: Vault,
   table: ObjectTable,
-  findings: Findings,
+  results: Results,
   options: VerifyOptions,
   total: { chooses: Chooses; objects: number; bytes: number },
 ): Promise<void> {
   const progress: VerifyProgress = { objects: 0, objectsTotal: total.objects, bytes: 0, bytesTotal: total.bytes };
-  const known = findings.ofEntries();
+  const known = results.findings.ofEntries();
   const entries = table.sorted();
   async function work(): Promise<void> {
     // A generator is shared by the workers: each takes the next object.
     for (let next = entries.next(); next.done !== true; next = entries.next()) {
       throwIfCancelled(options.signal);
       if (known.has(entryId(next.value)) || !total.chooses(next.value.name)) continue;
-      await checkBytes(vault, next.value, findings, (bytes) => {
+      await checkBytes(vault, next.value, results, (bytes) => {
         progress.bytes += bytes;
         options.onProgress?.({ ...progress });
       });
@@ -115,7 +117,7 @@ async function checkData(
 async function checkBytes(
   vault: Vault,
   entry: InventoryEntry,
-  findings: Findings,
+  { findings, earlier }: Results,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
   const key = inventoryKey(entry);
@@ -123,7 +125,12 @@ async function checkBytes(
   const at = { key, object, expected };
   try {
     const found = await hashOf(vault.backend, key, storedSize, onBytes);
-    if (found === expected || (await hasRenewal(vault, entry, (form) => form.storedSha256 === found))) return;
+    const isListed = found === expected;
+    if (isListed || (await hasRenewal(vault, entry, (form) => form.storedSha256 === found))) {
+      if (entry.encoding === 'raw') earlier.sawContent(key);
+      else earlier.sawStored(key, { sha256: found }, !isListed);
+      return;
+    }
     findings.add({ kind: 'hash-mismatch', ...at, message: `the stored bytes have the hash ${found}` });
   } catch (error) {
     if (error instanceof SkepError && error.code === 'cancelled') throw error;

@@ -14,10 +14,10 @@ import { companionKey, manifestCopyKey, manifestKey, publishedKey } from '../for
 import { ObjectTable } from '../format/object-table.ts';
 import { readInventory, readListing } from '../listing/listing.ts';
 import { pieceNames } from '../listing/tree-reader.ts';
-import { getOrEmpty, manifestFinding, readManifest } from '../manifests.ts';
+import { getOrEmpty, isUnreadable, manifestFinding, readManifest } from '../manifests.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import { hashOf, hasRenewal } from './check-objects.ts';
-import { hit, type Findings, type Place } from './findings.ts';
+import { hit, type Findings, type Place, type Results } from './findings.ts';
 import { TreeWalker, type TreeSummary } from './tree-walk.ts';
 
 /** A part of a good manifest; `listed` when every piece of its listing is good. */
@@ -32,7 +32,7 @@ export async function checkStructure(
   vault: Vault,
   ids: readonly string[],
   objects: ObjectTable,
-  findings: Findings,
+  { findings, earlier }: Results,
   signal?: AbortSignal,
 ): Promise<CheckedPart[]> {
   const walkers = new PartWalkers(vault, objects);
@@ -46,7 +46,8 @@ export async function checkStructure(
       parts.push({ place, part, listed: await walkers.check(part, place, findings) });
     }
   }
-  await walkers.checkSealedPieces(findings, signal);
+  await walkers.checkSealedPieces({ findings, earlier }, signal);
+  for (const key of walkers.wholePieces()) earlier.sawContent(key);
   return parts;
 }
 
@@ -71,7 +72,7 @@ async function checkManifest(vault: Vault, id: string, findings: Findings): Prom
   } catch (error) {
     // It was forgotten since it was listed.
     if (error instanceof SkepError && error.code === 'backup-unknown') return undefined;
-    if (!(error instanceof SkepError) || error.code !== 'manifest-damaged') throw error;
+    if (!isUnreadable(error)) throw error;
     const { message } = error;
     // Where it knows how this very manifest comes back.
     const hint = error.hint === ERRORS[error.code].hint ? {} : { hint: error.hint };
@@ -137,7 +138,7 @@ class PartWalkers {
   }
 
   /** Who has no identity checks the listings as they are stored. What could be opened and was damaged is named already. */
-  async checkSealedPieces(findings: Findings, signal: AbortSignal | undefined): Promise<void> {
+  async checkSealedPieces({ findings, earlier }: Results, signal: AbortSignal | undefined): Promise<void> {
     const named = findings.keys();
     for (const piece of this.#pieces.sorted()) {
       throwIfCancelled(signal);
@@ -146,7 +147,11 @@ class PartWalkers {
       const at = { key: inventoryKey(piece), object, expected };
       try {
         const found = await hashOf(this.#vault.backend, at.key, storedSize, () => {});
-        if (found === expected || (await hasRenewal(this.#vault, piece, (f) => f.storedSha256 === found))) continue;
+        const isListed = found === expected;
+        if (isListed || (await hasRenewal(this.#vault, piece, (f) => f.storedSha256 === found))) {
+          earlier.sawStored(at.key, { sha256: found }, !isListed);
+          continue;
+        }
         findings.add({ kind: 'listing-damaged', ...at, message: `the stored bytes have the hash ${found}` });
       } catch (error) {
         if (!(error instanceof SkepError) || !['object-missing', 'object-damaged'].includes(error.code)) throw error;
@@ -154,6 +159,12 @@ class PartWalkers {
         findings.add({ kind, ...at, message: error.message });
       }
     }
+  }
+
+  /** Keys of pieces that were read and are what their names say. Of a sealed one only its inventory tells the bytes. */
+  *wholePieces(): Generator<string> {
+    yield* this.#inventories.whole();
+    if (!this.#vault.keyring.sealed) yield* this.#listings.whole();
   }
 
   #addDamages<T>(walker: TreeWalker<T>, tree: TreeSummary, place: Place, findings: Findings): void {

@@ -1,5 +1,6 @@
 import { inventoryKey, type InventoryEntry } from '../format/inventory-entry.ts';
 import { adviceOn } from './advice.ts';
+import type { EarlierNotes } from './earlier-notes.ts';
 import type { Finding, FindingHit } from './report.ts';
 
 const PATHS_SHOWN = 100;
@@ -13,6 +14,12 @@ export interface Place {
 
 /** A finding before it is known what all it hits; `hint` where the place that found it knows better than its kind. */
 type Found = Omit<Finding, 'hint'> & { hint?: string };
+
+/** Where a verify keeps what it sees. */
+export interface Results {
+  findings: Findings;
+  earlier: EarlierNotes;
+}
 
 /** Collects findings: one for each kind and key, with all the places that it hits. */
 export class Findings {

@@ -1,6 +1,6 @@
 import { SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
-import { noteDamage } from '../damage/notes.ts';
+import { isOfPresence, noteDamage, noteDamageAnew, notedKind } from '../damage/notes.ts';
 import { isContentKey } from '../prune/key-set.ts';
 import type { Finding } from './report.ts';
 
@@ -11,7 +11,11 @@ import type { Finding } from './report.ts';
 export async function noteFindings(backend: Backend, findings: readonly Finding[]): Promise<string[]> {
   try {
     for (const { kind, key, message } of findings) {
-      if (isContentKey(key)) await noteDamage(backend, key, { kind, message, at: new Date() });
+      if (!isContentKey(key)) continue;
+      const why = { kind, message, at: new Date() };
+      if ((await noteDamage(backend, key, why)) === 'created' || isOfPresence(kind)) continue;
+      // Else the right size would be enough to take it back.
+      if (isOfPresence(await notedKind(backend, key))) await noteDamageAnew(backend, key, why);
     }
     return [];
   } catch (error) {

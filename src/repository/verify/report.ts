@@ -86,6 +86,8 @@ export interface VerifyReport {
   /** Which part of the objects that was, where it was not to be all. */
   subset?: { part: number; of: number };
   findings: Finding[];
+  /** Notes of earlier damage that were taken back, since what they told of is right again. */
+  takenBack: number;
   /** What kept this verify from doing more than looking. */
   notes: string[];
 }

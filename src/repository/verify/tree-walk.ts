@@ -51,6 +51,13 @@ export class TreeWalker<T> {
     return pieceKey(name, this.#vault.keyring.pieceEncoding(this.#reader.kind));
   }
 
+  /** Keys of the pieces that were read and have no damage of their own. */
+  *whole(): Generator<string> {
+    for (const [name, { damages }] of this.#known) {
+      if (!damages.some(({ piece }) => piece === name)) yield this.keyOf(name);
+    }
+  }
+
   async walk(name: string, level?: number): Promise<TreeSummary> {
     const known = this.#known.get(name);
     if (known !== undefined) return known;

@@ -9,6 +9,7 @@ import { holdBackups } from './hold-backups.ts';
 import { noteFindings } from './note-findings.ts';
 import { checkKeys } from './check-keys.ts';
 import { checkObjects } from './check-objects.ts';
+import { EarlierNotes } from './earlier-notes.ts';
 import { checkStructure, type CheckedPart } from './check-structure.ts';
 import { entryId, Findings, hit } from './findings.ts';
 import type { Vault } from '../sealing/keyring.ts';
@@ -36,17 +37,21 @@ async function verifyBackups(
   const findings = new Findings();
   await checkKeys(vault, repository, backups, findings);
   const objects = new ObjectTable();
-  const parts = await checkStructure(vault, backups, objects, findings, options.signal);
+  const earlier = await EarlierNotes.of(vault);
+  const parts = await checkStructure(vault, backups, objects, { findings, earlier }, options.signal);
   const nothing = { objects: 0, bytes: 0 };
   const seen =
     options.level === 'structure'
       ? { ...nothing, read: nothing }
-      : await checkObjects(vault, objects, findings, options);
-  const notes = await noteFindings(backend, findings.all());
+      : await checkObjects(vault, objects, { findings, earlier }, options);
+  const noted = await noteFindings(backend, findings.all());
+  const others = options.ids === undefined ? [] : (await listBackupIds(backend)).filter((id) => !backups.includes(id));
+  const { takenBack, notes } = await earlier.takeBack(findings.keys(), others, options.signal);
   const damaged = findings.ofEntries();
   if (damaged.size > 0) for (const part of parts) await addHits(vault, part, damaged, options.signal);
   const { level } = options;
-  return { level, ok: findings.isEmpty, closed: !keyring.opens, backups, ...seen, findings: findings.all(), notes };
+  const result = { level, ok: findings.isEmpty, closed: !keyring.opens, backups, ...seen, findings: findings.all() };
+  return { ...result, takenBack, notes: [...noted, ...notes] };
 }
 
 async function chooseBackups(backend: Backend, ids: readonly string[] | undefined): Promise<string[]> {

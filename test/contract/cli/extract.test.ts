@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildRepository } from './support/repository.ts';
+import { buildRepository, forgeManifest } from './support/repository.ts';
 import { errorOf, skep } from './support/skep.ts';
 
 let root: string;
@@ -51,4 +51,16 @@ test('refuses what would write over something, and what is not there', async () 
   expect(errorOf(await extract('--store', 'files', '--below', 'attachment/x', '--to', to))).toMatchObject({
     code: 'usage',
   });
+});
+
+test('of a manifest that names a folder elsewhere nothing is written, and it is exit 4', async () => {
+  const folder = join(root, 'forged');
+  const built = await buildRepository(folder);
+  const { id } = await built.backUp({ files: { 'attachment/a': 'one' } });
+  await forgeManifest(join(built.location, 'backups', id), '"node":"n1"', '"node":"../../x"');
+  const to = join(folder, 'a', 'to');
+  const ran = await skep(['extract', id, '--store', 'files', '--to', to, '--config', built.config, '--json']);
+  expect(ran.exitCode).toBe(4);
+  expect(errorOf(ran)).toMatchObject({ code: 'manifest-damaged', context: { backup: id } });
+  expect((await readdir(folder)).sort()).toEqual(['repository', 'skep.yaml']);
 });

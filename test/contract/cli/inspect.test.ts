@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { Manifest, VerifyReport } from '../../../src/repository/index.ts';
 import { temporaryFolder } from '../../unit/support/folder.ts';
-import { buildRepository, T, writeConfig } from './support/repository.ts';
+import { buildRepository, forgeManifest, T, writeConfig } from './support/repository.ts';
 import { errorOf, skep } from './support/skep.ts';
 
 const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -160,6 +160,46 @@ describe('show', () => {
   });
 });
 
+describe('what a newer skep has written', () => {
+  test('is a version that does not fit, exit 15, and no damage', async () => {
+    const c = await copy();
+    await forgeManifest(join(c.location, 'backups', young.id), '"format":1', '"format":2');
+    const to = join(c.location, '..', 'elsewhere');
+    const commands = [
+      ['show', young.id],
+      ['extract', young.id, '--store', 'files', '--to', to],
+      ['restore', young.id, '--dry-run'],
+      ['copy', '--to', join(c.location, '..', 'second'), '--init'],
+      ['verify'],
+    ];
+    for (const args of commands) {
+      const ran = await c.run(...args);
+      expect([args[0], ran.exitCode]).toEqual([args[0], 15]);
+      expect(errorOf(ran)).toMatchObject({ code: 'manifest-unsupported', hint: expect.stringContaining('newer') });
+    }
+    expect((await c.run('verify', old.id)).exitCode).toBe(0);
+    expect((await c.text('list')).stdout).toMatch(new RegExp(`${young.id} +UNKNOWN +manifest-unsupported`));
+    // What it needs is not known.
+    expect((await c.run('prune', '--yes')).exitCode).toBe(4);
+    await truncate(c.object('only old'), 3);
+    expect(findingsOf(await c.run('verify'))).toHaveLength(2);
+  });
+
+  test.each([
+    ['format', '"format": 1', '"format": 2'],
+    ['features', '"features": []', '"features": ["braided"]'],
+  ])('is exit 15 where it is the %s of the repository', async (_, from, to) => {
+    const c = await copy();
+    const file = join(c.location, 'skep.json');
+    const text = (await readFile(file, 'utf8')).replace(/,\s*"sha256": "[0-9a-f]+"/, '');
+    await rm(file);
+    await writeFile(file, text.replace(from, to));
+    const ran = await c.run('list');
+    expect(ran.exitCode).toBe(15);
+    expect(errorOf(ran)).toMatchObject({ code: 'repository-unsupported' });
+  });
+});
+
 describe('verify', () => {
   test('of a whole repository is exit 0 at every level', async () => {
     const c = await copy();
@@ -175,6 +215,27 @@ describe('verify', () => {
       });
     }
     expect((await c.text('verify', 'latest', '--level', 'data')).stdout).toMatch(/1 backups, 2 objects, .*all good/);
+  });
+
+  test.each(['verify', 'show', 'extract', 'forget'])('of an empty id is refused: %s', async (command) => {
+    const folder = await temporaryFolder();
+    const built = await buildRepository(folder);
+    await built.backUp({ files: { 'attachment/a': 'one' } });
+    const more = command === 'extract' ? ['--store', 'files', '--to', join(folder, 'to')] : [];
+    const ran = await skep([command, '', ...more, '--config', built.config, '--json']);
+    expect(ran.exitCode).toBe(2);
+    expect(errorOf(ran)).toMatchObject({ code: 'backup-unknown' });
+    expect(await built.repository.list()).toHaveLength(1);
+  });
+
+  test('takes back what it has noted when that is right again, and says so', async () => {
+    const c = await copy();
+    await rename(c.object('shared'), join(c.location, 'away'));
+    expect(findingsOf(await c.run('verify'))).toHaveLength(1);
+    expect((await c.text('list')).stdout).toContain('DAMAGED');
+    await rename(join(c.location, 'away'), c.object('shared'));
+    expect((await c.text('verify')).stdout).toMatch(/^1 notes of damage taken back: .*\n2 backups, .*all good/);
+    expect((await c.text('list')).stdout).not.toContain('DAMAGED');
   });
 
   test('finds a flipped byte, and names every backup and path that it hits', async () => {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { fileEntry, initRepository, newBackupId } from '../../../src/repository/index.ts';
 import { minimalConfig } from '../../unit/support/cluster.ts';
-import { details } from './support/repository.ts';
+import { buildRepository, details } from './support/repository.ts';
 import { errorOf, skep } from './support/skep.ts';
 
 let root: string;
@@ -65,6 +65,27 @@ test('with the right keys a sealed repository is listed and shown', async () => 
   await writeFile(file, `${identity}\n`, { mode: 0o600 });
   const shown = await skep(['show', id, '--identity', file, '--config', config, '--json']);
   expect(shown).toMatchObject({ exitCode: 0, events: [{ backup: { details: { skep: '0.1.0' } } }] });
+});
+
+test('a dry run of a rotation is refused where the rotation is', async () => {
+  const config = await configWith('same', { namingKey, recipients });
+  const open = await buildRepository(join(root, 'open'));
+  const before = await readdir(join(root, 'repository', 'keys'));
+  for (const [file, why] of [
+    [config, 'already'],
+    [open.config, 'not sealed'],
+  ] as const) {
+    for (const more of [[], ['--dry-run']]) {
+      const ran = await skep(['keys', 'rotate', ...more, '--config', file, '--json']);
+      expect(ran.exitCode).toBe(2);
+      expect(errorOf(ran)).toMatchObject({ code: 'usage', message: expect.stringContaining(why) });
+    }
+  }
+  const young = await identityToRecipient(await generateX25519Identity());
+  const changed = await configWith('young', { namingKey, recipients: [young] });
+  const planned = await skep(['keys', 'rotate', '--dry-run', '--config', changed, '--json']);
+  expect(planned.events).toMatchObject([{ type: 'plan', steps: [{ text: expect.stringContaining(young) }] }]);
+  expect(await readdir(join(root, 'repository', 'keys'))).toEqual(before);
 });
 
 test('another naming key is exit 12, before anything is written', async () => {

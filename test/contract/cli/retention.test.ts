@@ -93,6 +93,9 @@ describe('forget', () => {
       hint: expect.stringContaining('--keep-daily'),
     });
     expect((await c.run('forget', '--keep-last', 'many')).exitCode).toBe(2);
+    const both = await c.run('forget', 'latest', '--keep-last', '3');
+    expect(both.exitCode).toBe(2);
+    expect(errorOf(both)).toMatchObject({ code: 'usage', hint: expect.stringContaining('--keep-') });
     expect((await c.run('forget', '--keep-within', 'long')).exitCode).toBe(2);
   });
 });

@@ -42,6 +42,12 @@ function onlyTypedErrors(decode: () => unknown): void {
   }
 }
 
+/** As who forges a manifest makes it: with the right checksum. */
+function resealed(forged: Manifest): Buffer {
+  const text = JSON.stringify(forged).slice(0, -1);
+  return Buffer.from(`${text},"sha256":"${pieceHash(Buffer.from(text))}"}\n`);
+}
+
 describe('a manifest', () => {
   test('comes back as it was', () => {
     expect(decodeManifest(encodeManifest(manifest), ID)).toEqual(manifest);
@@ -84,8 +90,28 @@ describe('a manifest', () => {
     const text = encodeManifest(manifest).toString().slice(0, -78).replace('"format":1', '"format":2');
     const changed = Buffer.from(`${text},"sha256":"${pieceHash(Buffer.from(text))}"}\n`);
     expect(() => decodeManifest(changed, ID)).toThrow(
-      expect.objectContaining({ context: { backup: ID, finding: 'manifest-unsupported' } }),
+      expect.objectContaining({
+        code: 'manifest-unsupported',
+        context: { backup: ID, finding: 'manifest-unsupported' },
+      }),
     );
+  });
+
+  test.each(['', '.', '..', '../x', 'a/b', '/etc', 'a\0'])('of a node or a store that is called %j is torn', (name) => {
+    const [part] = manifest.parts as [Manifest['parts'][number]];
+    for (const other of [{ node: name }, { store: name }]) {
+      const forged = resealed({ ...manifest, parts: [{ ...part, ...other }] });
+      expect(() => decodeManifest(forged, ID)).toThrow(
+        expect.objectContaining({ code: 'manifest-damaged', context: { backup: ID, finding: 'manifest-torn' } }),
+      );
+    }
+  });
+
+  test('with two parts of one node and store is torn', () => {
+    const [part] = manifest.parts as [Manifest['parts'][number]];
+    expect(() => decodeManifest(resealed({ ...manifest, parts: [part, part] }), ID)).toThrow('one node and store');
+    const others = { ...manifest, parts: [part, { ...part, node: 'n2' }, { ...part, store: 'config' }] };
+    expect(decodeManifest(resealed(others), ID)).toEqual(others);
   });
 
   test('must tell a cut time for a cut and a length for a window', () => {

@@ -1,4 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import {
@@ -103,6 +104,17 @@ export async function buildRepository(folder: string): Promise<Built> {
       });
     },
   };
+}
+
+/** Changes a manifest as who forges it does: with the right checksum, and its copy too. */
+export async function forgeManifest(folder: string, from: string, to: string): Promise<void> {
+  const file = join(folder, 'manifest.json');
+  const body = (await readFile(file)).subarray(0, -78).toString().replace(from, to);
+  const bytes = `${body},"sha256":"${createHash('sha256').update(body).digest('hex')}"}\n`;
+  for (const name of ['manifest.json', 'manifest.copy.json']) {
+    await rm(join(folder, name));
+    await writeFile(join(folder, name), bytes);
+  }
 }
 
 /** Writes a skep.yaml with one cluster. */
