@@ -7,6 +7,14 @@ export function repositoryFsError(error: unknown, what: string): SkepError {
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new SkepError('no-space', `no space in the repository to ${what}`, { cause: error });
   }
+  const { path, syscall } = error as NodeJS.ErrnoException;
+  // Below a folder that is there, as in /proc.
+  if (code === 'ENOENT' && syscall === 'mkdir') {
+    return new SkepError('repository-failed', `cannot ${what}: no folder can be made at ${path}`, {
+      hint: 'Name a folder on a filesystem that holds files of users, then run the command again.',
+      cause: error,
+    });
+  }
   if (code === 'ENOENT') return new SkepError('object-missing', `nothing there to ${what}`, { cause: error });
   return new SkepError('repository-failed', `cannot ${what}: ${code ?? String(error)}`, { cause: error });
 }
