@@ -11,15 +11,16 @@ export async function readSecret(source: SecretSource, what: string): Promise<st
   return line;
 }
 
-/** All lines of a secret that has several, without comments (`#`) and empty ones. Errors: as `readSecret`. */
-export async function readSecretLines(source: SecretSource, what: string): Promise<string[]> {
-  const lines = (await readSource(source, what)).split('\n').map((line) => line.trim());
+/** Identities, a line each, without comments (`#`) and empty lines. Errors: as `readSecret`. */
+export async function readIdentities(source: SecretSource, what: string): Promise<string[]> {
+  const hint = 'It must give age identities, one or several, each in a line: those that `age-keygen` has made.';
+  const lines = (await readSource(source, what, { hint })).split('\n').map((line) => line.trim());
   const kept = lines.filter((line) => line !== '' && !line.startsWith('#'));
   if (kept.length > 0) return kept;
-  throw new SkepError('secret-unreadable', `the secret for ${what} is empty (${describe(source)})`);
+  throw new SkepError('secret-unreadable', `there is no identity for ${what} (${describe(source)})`, { hint });
 }
 
-async function readSource(source: SecretSource, what: string): Promise<string> {
+async function readSource(source: SecretSource, what: string, details: { hint?: string } = {}): Promise<string> {
   if ('env' in source) return process.env[source.env] ?? '';
   try {
     if ('file' in source) return await readFile(source.file, 'utf8');
@@ -27,7 +28,11 @@ async function readSource(source: SecretSource, what: string): Promise<string> {
     return (await execa(cmd, args, { stdin: 'ignore', timeout: 30_000 })).stdout;
   } catch (e) {
     const why = (e as NodeJS.ErrnoException).code ?? 'failed';
-    throw new SkepError('secret-unreadable', `cannot read the secret for ${what} (${describe(source)}): ${why}`);
+    throw new SkepError(
+      'secret-unreadable',
+      `cannot read the secret for ${what} (${describe(source)}): ${why}`,
+      details,
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 import { readCa } from '../config/pem-file.ts';
 import type { ClusterConfig } from '../config/schema.ts';
-import { readSecret, readSecretLines } from '../config/secrets.ts';
+import { readIdentities, readSecret } from '../config/secrets.ts';
 import type { AttachmentPlace } from '../drivers/files/attachment-store.ts';
 import { SkepError } from '../errors.ts';
 import type { RepositoryAccess } from '../repository/index.ts';
@@ -37,7 +37,7 @@ export async function readAccessTo(
   const file = keys.identityFile;
   const source = file === undefined ? cluster.repository.sealing?.identity : { file };
   const what = file === undefined ? 'repository.sealing.identity' : '--identity';
-  const identities = source === undefined ? undefined : await readSecretLines(source, what);
+  const identities = source === undefined ? undefined : await readIdentities(source, what);
   return { ...(await accessTo(cluster)), ...(identities === undefined ? {} : { identities }) };
 }
 

@@ -64,6 +64,10 @@ export async function copy(cluster: ClusterConfig, o: CopyRunOptions): Promise<C
       o.emit({ type: 'stage-started', stage: 'copy', text: `copying ${id} (${n + 1} of ${of})` });
     },
     onLeftOut: (id, why) => tellLeftOut(o.emit, id, why.message),
+    onUnheld: (why) => {
+      const text = `no lease could be taken, so a prune there may take away what is being copied: ${why.message}`;
+      o.emit({ type: 'warning', text });
+    },
     onCleared: (cleared) => tellCleared(cleared, o.emit),
     onBytes: (n) => {
       bytes += n;

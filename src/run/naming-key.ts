@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ClusterConfig } from '../config/schema.ts';
 import { SkepError } from '../errors.ts';
+import { makeFolder } from '../make-folder.ts';
 import { openRepository } from '../repository/index.ts';
 import { placeOf } from './access-to.ts';
 
@@ -14,7 +15,7 @@ export async function ensureNamingKey(cluster: ClusterConfig): Promise<string | 
   const path = await lacksNamingKey(cluster);
   if (path === undefined || (await repositoryIsThere(cluster))) return undefined;
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path), 0o700);
     const file = await open(path, 'wx', 0o600);
     try {
       await file.writeFile(`${randomBytes(32).toString('hex')}\n`);

@@ -107,11 +107,12 @@ export async function makeBallast(
   emit: Emit,
 ): Promise<void> {
   const wanted = ballastBytes(cluster);
-  const { state, bytes } = await repository.makeBallast(wanted);
+  const { state, bytes, inodes } = await repository.makeBallast(wanted);
   if (state !== 'smaller' && state !== 'no-space') return;
-  const seen = `there is no room for a ballast of ${wanted} bytes (retention.ballast) at ${repository.location}`;
-  const text = state === 'smaller' ? `${seen}: it has ${bytes}` : `${seen}: a full disk could not be pruned`;
-  emit({ type: 'warning', text, context: { bytes, wanted } });
+  const seen = `there is no room for a whole ballast of ${wanted} bytes (retention.ballast) at ${repository.location}`;
+  const has = `it has ${bytes} bytes and ${inodes} inodes`;
+  const text = state === 'smaller' ? `${seen}: ${has}` : `${seen}: a full disk could not be pruned`;
+  emit({ type: 'warning', text, context: { bytes, inodes, wanted } });
 }
 
 /** An object storage has no disk to fill. */

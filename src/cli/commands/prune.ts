@@ -51,6 +51,8 @@ function text(r: PruneReport): string {
   }
   if (r.unknown > 0) lines.push(`${r.unknown} files that are not skep's were left alone`);
   if (r.ballast === 'no-space') lines.push('there was no room to make the ballast again: free more, then prune again');
-  if (r.ballast === 'smaller') lines.push(`there was room for a ballast of ${size(r.ballastBytes)} only`);
+  if (r.ballast === 'smaller') {
+    lines.push(`there was room for a ballast of ${size(r.ballastBytes)} and ${r.ballastInodes} inodes only`);
+  }
   return `${lines.join('\n')}\n`;
 }

@@ -17,7 +17,7 @@ import type { CopyDamage } from './stored-copier.ts';
  * target has some of them in another form, as of a backup that was sealed there. What one copy has brought the next finds. A
  * target that has the keys of the source from before a rotation is rotated too. A backup that is damaged is not copied; the
  * others are, before `damage-found` is thrown (`manifest-unsupported` where all that were left out are of another format); of
- * the `last` ones an older one takes its place. Other errors:
+ * the `last` ones an older one takes its place. A source that can only be read is read without a lease. Other errors:
  * `repository-foreign`, `backup-unknown`, `key-missing`, `key-wrong`, `locked`, `no-space`, `repository-failed`.
  */
 export async function copyBackups(source: CopyEnd, target: CopyEnd, options: CopyOptions): Promise<CopyReport> {
@@ -25,7 +25,7 @@ export async function copyBackups(source: CopyEnd, target: CopyEnd, options: Cop
   const match = await matchKeys(source, target);
   const resealed = match.kind === 'other';
   const report: CopyReport = { copied: [], there: [], planned: [], resealed, rotated: false };
-  const copy: Copy = { source, target, match, options, report, leftOut: new Map() };
+  const copy: Copy = { source, target, match, options, report, leftOut: new Map(), unheld: false };
   while (await copyRound(copy)) throwIfCancelled(options.signal);
   if (options.dryRun !== true) await clearDeadCopies(copy);
   if (copy.leftOut.size > 0) throw failure(copy);
@@ -50,6 +50,8 @@ interface Copy {
   report: CopyReport;
   /** By backup. */
   leftOut: Map<string, SkepError>;
+  /** The source is read without a lease, which was told. */
+  unheld: boolean;
 }
 
 /** Copies what is chosen now. True when others are to be chosen in the place of some that turned out to be damaged. */
@@ -60,7 +62,7 @@ async function copyRound(copy: Copy): Promise<boolean> {
     report.rotated ||= chosen.length > 0 && copy.match.kind === 'older';
     if (chosen.length > 0 && report.resealed) checkOpens(copy.source);
     report.planned = options.dryRun === true ? chosen.map((c) => c.from) : [];
-    if (reading === undefined) return false;
+    if (options.dryRun === true || chosen.length === 0) return false;
     const before = leftOut.size;
     await copyChosen(copy, chosen);
     return options.last !== undefined && leftOut.size > before;
@@ -71,25 +73,42 @@ async function copyRound(copy: Copy): Promise<boolean> {
 
 /**
  * What is to be copied, and the lease under which its manifests were read: whatever a prune removes from then on, it is not
- * what they need. Undefined where nothing is to be read.
+ * what they need. Undefined where nothing is to be read, and where none can be had.
  */
 async function chooseHeld(copy: Copy): Promise<{ chosen: Chosen[]; reading: Lease | undefined }> {
   const { source, target, options, report } = copy;
-  const { backend } = source.vault;
-  const hold = (backups: readonly string[]) => acquireLease(backend, 'read', options.owner, { backups });
-  const ids = (await candidates(backend, options.ids)).filter((id) => !copy.leftOut.has(id));
-  const all = options.dryRun === true || ids.length === 0 ? undefined : await hold(ids);
+  const ids = (await candidates(source.vault.backend, options.ids)).filter((id) => !copy.leftOut.has(id));
+  const all = options.dryRun === true || ids.length === 0 ? undefined : await hold(copy, ids);
   try {
     const { chosen, there, unreadable } = await choose(source.vault, target.vault, ids, options);
     for (const { backup, error } of unreadable) leaveOut(copy, backup, error);
     const copied = new Set(report.copied.map((c) => c.from));
     report.there = there.filter((id) => !copied.has(id));
-    if (all === undefined || chosen.length === 0) return { chosen, reading: undefined };
+    if (options.dryRun === true || chosen.length === 0) return { chosen, reading: undefined };
     // A forget beside a long copy is to be kept only from what is copied.
-    return { chosen, reading: await hold(chosen.map((c) => c.from)) };
+    return {
+      chosen,
+      reading: await hold(
+        copy,
+        chosen.map((c) => c.from),
+      ),
+    };
   } finally {
     // One that stays behind is taken for dead in time.
     await all?.release().catch(() => undefined);
+  }
+}
+
+/** A source that can only be read is no reason not to read it: all that comes from there is checked. */
+async function hold(copy: Copy, backups: readonly string[]): Promise<Lease | undefined> {
+  const { source, options } = copy;
+  try {
+    return await acquireLease(source.vault.backend, 'read', options.owner, { backups });
+  } catch (error) {
+    if (!(error instanceof SkepError)) throw error;
+    if (!copy.unheld) options.onUnheld?.(error);
+    copy.unheld = true;
+    return undefined;
   }
 }
 

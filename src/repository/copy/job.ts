@@ -29,6 +29,8 @@ export interface CopyOptions {
   onBytes?: (bytes: number) => void;
   /** Told of each backup that is damaged and therefore not copied. */
   onLeftOut?: (id: string, why: SkepError) => void;
+  /** Told once where the source is read without a lease, so that a prune there may take away what is being copied. */
+  onUnheld?: (why: SkepError) => void;
   /** Told of what killed runs had left in the target. */
   onCleared?: (cleared: ClearedRuns) => void;
 }

@@ -17,6 +17,9 @@ export const DESCRIPTOR_COPY_KEY = 'skep.copy.json';
 /** Bytes that nobody reads: a prune on a full disk deletes them first. */
 export const BALLAST_KEY = 'ballast';
 
+/** Below it: empty files of the ballast, for a disk that has bytes left and no inode. */
+export const BALLAST_FILES = 'ballast-files/';
+
 /** A fresh id for a backup and its run. */
 export function newBackupId(now: Date = new Date()): string {
   const stamp = now.toISOString().replace(/[-:]/g, '').replace(/\.\d+/, '');

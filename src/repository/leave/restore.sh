@@ -66,9 +66,34 @@ unseal() { # opens an age file; makes $work/closed when age says that it is seal
   return 1
 }
 
-need_identity() {
+need_tool() { # NAME: what is not there is not to be taken for damage
+  command -v "$1" >/dev/null || fail 1 "$1 is not installed here"
+}
+
+need_identity() { # the same holds for a file that is no identity
   [ -n "$identity" ] || fail 12 'this repository is sealed: name a file with an age identity by -i IDENTITY'
-  [ -r "$identity" ] || fail 12 "the identity $identity cannot be read"
+  [ -r "$identity" ] && [ ! -d "$identity" ] || fail 12 "the identity $identity cannot be read"
+  [ -z "$identity_tried" ] || return 0
+  need_tool age
+  # A pipe can be read only once.
+  if [ -f "$identity" ]; then
+    case $(head -c 26 <"$identity") in
+      # It would ask for its passphrase.
+      age-encryption.org/v1* | '-----BEGIN AGE ENCRYPTED F'*) ;;
+      # Of whatever kind it is: age can seal to it.
+      *) age -e -i "$identity" </dev/null >/dev/null 2>&1 || fail 12 "there is no identity that age can use in $identity" ;;
+    esac
+  fi
+  identity_tried=yes
+}
+
+check_format() { # a file that is lost or torn tells nothing: its copy does, and else every manifest tells its own format
+  for descriptor in "$repository/skep.json" "$repository/skep.copy.json"; do
+    jq -e 'has("format")' "$descriptor" >/dev/null 2>&1 || continue
+    jq -e '.format == 1 and ((.features // []) - ["sealed"] == [])' "$descriptor" >/dev/null 2>&1 ||
+      fail 15 "$descriptor tells of a format or a feature that this script does not know"
+    return
+  done
 }
 
 is_whole() { # FILE ID: a manifest that its own checksum holds for
@@ -341,6 +366,7 @@ details() { # ID
 
 repository=
 identity=
+identity_tried=
 while getopts r:i: option; do
   case $option in
     r) repository=$OPTARG ;;
@@ -350,12 +376,11 @@ while getopts r:i: option; do
 done
 shift $((OPTIND - 1))
 [ $# -gt 0 ] || usage
-for tool in sha256sum jq zstd; do
-  command -v "$tool" >/dev/null || fail 1 "$tool is not installed here"
-done
+for tool in sha256sum jq zstd; do need_tool "$tool"; done
 case $0 in */*) here=${0%/*} ;; *) here=. ;; esac
 repository=$(cd "${repository:-$here/../..}" 2>/dev/null && pwd) && [ -d "$repository/backups" ] ||
   fail 10 'there is no repository here: name its folder by -r REPOSITORY'
+check_format
 case $identity in '' | /*) ;; *) identity=$PWD/$identity ;; esac
 work=$(mktemp -d "${TMPDIR:-/tmp}/skep-restore.XXXXXX") && work=$(cd "$work" && pwd) || fail 1 'no room for notes: set TMPDIR'
 trap 'rm -rf "$work"' EXIT

@@ -34,8 +34,9 @@ export interface PruneReport {
   /** What dead runs had left. */
   cleared: ClearedRuns;
   ballast: BallastState;
-  /** Size of the ballast that there is now. */
+  /** Size of the ballast that there is now, and how many inodes it holds. */
   ballastBytes: number;
+  ballastInodes: number;
 }
 
 /** See `Repository.prune`. */
@@ -56,8 +57,8 @@ export async function prune(vault: Vault, options: PruneOptions): Promise<PruneR
     await makeBallast(backend, options.ballastBytes ?? 0);
     throw error;
   }
-  const { state, bytes } = await makeBallast(backend, options.ballastBytes ?? 0);
-  return { ...pruned, ballast: state, ballastBytes: bytes };
+  const { state, bytes, inodes } = await makeBallast(backend, options.ballastBytes ?? 0);
+  return { ...pruned, ballast: state, ballastBytes: bytes, ballastInodes: inodes };
 }
 
 async function pruneNow(vault: Vault, options: PruneOptions): Promise<PruneReport> {
@@ -117,5 +118,6 @@ function report(doomed: Doomed, backups: number): PruneReport {
     cleared: { leases: [], runs: [], leftovers: 0 },
     ballast: 'none',
     ballastBytes: 0,
+    ballastInodes: 0,
   };
 }

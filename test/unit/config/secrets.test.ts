@@ -2,7 +2,7 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { SecretSource } from '../../../src/config/schema.ts';
-import { readSecret } from '../../../src/config/secrets.ts';
+import { readIdentities, readSecret } from '../../../src/config/secrets.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const SECRET = 's3cr3t "word"';
@@ -46,5 +46,27 @@ describe('a secret', () => {
     expect(error).toMatchObject({ code: 'secret-unreadable' });
     expect((error as Error).cause).toBeUndefined();
     expect(JSON.stringify(error) + String((error as Error).stack)).not.toContain('s3cr3t');
+  });
+});
+
+describe('identities', () => {
+  test('are all lines of a file but comments and empty ones', async () => {
+    const file = join(await temporaryFolder(), 'identities');
+    await writeFile(file, '# created: today\r\n\r\nONE\r\n  TWO\n');
+    expect(await readIdentities({ file }, '--identity')).toEqual(['ONE', 'TWO']);
+  });
+
+  test('that are not there are not asked for in one line', async () => {
+    const folder = await temporaryFolder();
+    const [empty, comments] = [join(folder, 'empty'), join(folder, 'comments')];
+    await writeFile(empty, '');
+    await writeFile(comments, '# public key: age1\n');
+    for (const file of [empty, comments, join(folder, 'none')]) {
+      await expect(readIdentities({ file }, '--identity')).rejects.toMatchObject({
+        code: 'secret-unreadable',
+        message: expect.stringMatching(/--identity.*skep/),
+        hint: expect.stringContaining('one or several, each in a line'),
+      });
+    }
   });
 });

@@ -8,16 +8,18 @@ import { CLUSTER } from './support/repository.ts';
 
 const KB = 1024;
 
-/** A disk of so many bytes. */
+/** A disk of so many bytes and files. */
 class SmallBackend extends MemoryBackend {
   capacity = Infinity;
+  maxKeys = Infinity;
 
   get used(): number {
     return [...this.contents.values()].reduce((sum, bytes) => sum + bytes.length, 0);
   }
 
   override async put(key: string, bytes: Uint8Array, options: { overwrite?: boolean } = {}) {
-    if (this.used + bytes.length > this.capacity) throw new SkepError('no-space', `no room for ${key}`);
+    const isFull = this.used + bytes.length > this.capacity || this.contents.size >= this.maxKeys;
+    if (isFull) throw new SkepError('no-space', `no room for ${key}`);
     return super.put(key, bytes, options);
   }
 }
@@ -31,11 +33,11 @@ async function scene() {
 
 describe('a ballast', () => {
   test.each([
-    [64_000, { state: 'made', bytes: 64_000 }],
-    [1_000 * KB, { state: 'smaller', bytes: 256 * KB }],
-    [300 * KB, { state: 'smaller', bytes: 128 * KB }],
-    [100 * KB, { state: 'smaller', bytes: 64 * KB }],
-    [63 * KB, { state: 'no-space', bytes: 0 }],
+    [64_000, { state: 'made', bytes: 64_000, inodes: 32 }],
+    [1_000 * KB, { state: 'smaller', bytes: 256 * KB, inodes: 32 }],
+    [300 * KB, { state: 'smaller', bytes: 128 * KB, inodes: 32 }],
+    [100 * KB, { state: 'smaller', bytes: 64 * KB, inodes: 32 }],
+    [63 * KB, { state: 'no-space', bytes: 0, inodes: 32 }],
   ])(
     'where %d bytes are free has its size or, where it does not fit, leaves as much as it takes',
     async (room, made) => {
@@ -46,12 +48,38 @@ describe('a ballast', () => {
     },
   );
 
+  test('leaves some inodes where there are fewer than it wants; the next prune has it take all', async () => {
+    const { backend, repo } = await scene();
+    const before = backend.contents.size;
+    backend.maxKeys = before + 1 + 9;
+    const made = { state: 'smaller', bytes: 100 * KB, inodes: 5 };
+    expect(await repo.makeBallast(100 * KB)).toEqual(made);
+    expect(backend.contents.size).toBe(before + 1 + 5);
+    backend.maxKeys = Infinity;
+    expect(await repo.makeBallast(100 * KB)).toEqual(made);
+    expect(await pruneOn(backend, { ballastBytes: 100 * KB })).toMatchObject({ ballast: 'made', ballastInodes: 32 });
+  });
+
+  test('that is wanted no more is gone, with its empty files', async () => {
+    const { backend, repo } = await scene();
+    const before = [...backend.contents.keys()];
+    await repo.makeBallast(100 * KB);
+    expect(await repo.makeBallast(0)).toEqual({ state: 'none', bytes: 0, inodes: 0 });
+    expect([...backend.contents.keys()]).toEqual(before);
+  });
+
+  test('of a repository that an older version made gets its empty files', async () => {
+    const { backend, repo } = await scene();
+    await backend.put('ballast', Buffer.alloc(100 * KB));
+    expect(await repo.makeBallast(100 * KB)).toEqual({ state: 'there', bytes: 100 * KB, inodes: 32 });
+  });
+
   test('that is smaller stays until a prune, which tries again', async () => {
     const { backend, repo, free } = await scene();
     free(300 * KB);
     await repo.makeBallast(1024 * KB);
     free(9_999 * KB);
-    expect(await repo.makeBallast(1024 * KB)).toEqual({ state: 'smaller', bytes: 128 * KB });
+    expect(await repo.makeBallast(1024 * KB)).toEqual({ state: 'smaller', bytes: 128 * KB, inodes: 32 });
     const pruned = await pruneOn(backend, { ballastBytes: 1024 * KB });
     expect(pruned).toMatchObject({ ballast: 'made', ballastBytes: 1024 * KB });
   });

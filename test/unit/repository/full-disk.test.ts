@@ -76,3 +76,25 @@ test.skipIf(!canMount)('CONTROL: without a ballast neither has room for its leas
   const seen = await onSmallDisk('full-disk-prune-process.ts', '6m', 'without');
   expect(seen).toMatchObject({ full: 0, forgot: 'no-space', pruned: { code: 'no-space' }, ok: true });
 });
+
+const NO_INODE = { code: 'no-space', hint: expect.stringContaining('inodes') };
+
+test.skipIf(!canMount)('on a disk with room but without a free inode forget and prune work too', async () => {
+  expect(await onSmallDisk('full-inodes-process.ts', '64m,nr_inodes=400')).toMatchObject({
+    full: 0,
+    failed: NO_INODE,
+    forgot: 'fine',
+    pruned: { objects: 1, ballast: 'made' },
+    inodes: 32,
+    ok: true,
+    backups: 1,
+  });
+});
+
+test.skipIf(!canMount)('CONTROL: they do not with the ballast of an older version, which has only bytes', async () => {
+  expect(await onSmallDisk('full-inodes-process.ts', '64m,nr_inodes=400', 'old')).toMatchObject({
+    full: 0,
+    pruned: { code: 'no-space' },
+    ok: true,
+  });
+});

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../../../make-folder.ts';
 import { errnoCode, repositoryFsError } from './fs-error.ts';
 
 /** A single key is written in a moment; what is there for a day belongs to a process that was killed. */
@@ -10,7 +11,7 @@ const OLD_MS = 86_400_000;
 export function clearOldWrites(folder: string): number {
   const marker = join(folder, `now-${randomBytes(8).toString('hex')}`);
   try {
-    fs.mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     fs.writeFileSync(marker, '');
     const now = fs.statSync(marker).mtimeMs;
     let removed = 0;

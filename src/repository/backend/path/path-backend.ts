@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { SkepError } from '../../../errors.ts';
 import { clockOf, isSettled, stampOf } from '../../../folder-stamp.ts';
+import { makeFolder } from '../../../make-folder.ts';
 import type { Backend, Batch, ByteRange, OpenFile, StoredKey } from '../backend.ts';
 import { errnoCode, repositoryFsError } from './fs-error.ts';
 import { clearOldWrites } from './leftovers.ts';
@@ -35,7 +36,7 @@ export class PathBackend implements Backend {
     const path = this.#path(key);
     const temporary = this.#path(`incoming/put/${randomBytes(8).toString('hex')}`);
     try {
-      fs.mkdirSync(dirname(temporary), { recursive: true });
+      makeFolder(dirname(temporary));
       await writeDurable(temporary, bytes);
       makeFolderDurable(dirname(path));
       if (options.overwrite === true) fs.renameSync(temporary, path);
@@ -52,7 +53,7 @@ export class PathBackend implements Backend {
   async append(key: string, bytes: Uint8Array): Promise<void> {
     const path = this.#path(key);
     try {
-      fs.mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       await appendFile(path, bytes, { mode: 0o640 });
     } catch (error) {
       throw repositoryFsError(error, `append to ${key}`);
@@ -126,7 +127,7 @@ export class PathBackend implements Backend {
   async marks(prefixes: readonly string[]): Promise<(string | undefined)[]> {
     const place = this.#path('incoming/put');
     try {
-      fs.mkdirSync(place, { recursive: true });
+      makeFolder(place);
     } catch (error) {
       throw repositoryFsError(error, `make ${place}`);
     }

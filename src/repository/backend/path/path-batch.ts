@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SkepError } from '../../../errors.ts';
+import { makeFolder } from '../../../make-folder.ts';
 import type { Batch, ConflictPolicy, Staged } from '../backend.ts';
 import { errnoCode, repositoryFsError } from './fs-error.ts';
 import { linkCreateOnly } from './link.ts';
@@ -76,7 +77,7 @@ export class PathBatch implements Batch {
 
   #create(): StagedFile {
     try {
-      if (!this.#made) fs.mkdirSync(this.#folder, { recursive: true });
+      if (!this.#made) makeFolder(this.#folder);
       this.#made = true;
       return new StagedFile(join(this.#folder, `${this.#token}-${this.#next++}`));
     } catch (error) {
@@ -109,7 +110,7 @@ function link(from: string, to: string): boolean {
     return linkCreateOnly(from, to);
   } catch (error) {
     if (errnoCode(error) !== 'ENOENT') throw error;
-    fs.mkdirSync(dirname(to), { recursive: true });
+    makeFolder(dirname(to));
     return linkCreateOnly(from, to);
   }
 }
@@ -117,7 +118,7 @@ function link(from: string, to: string): boolean {
 /** Damage is kept for whoever wants to look at it. */
 function keepDamaged(root: string, path: string): void {
   const folder = join(root, 'damaged');
-  fs.mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const kept = join(folder, `${basename(path)}-${randomBytes(4).toString('hex')}`);
   try {
     fs.linkSync(path, kept);

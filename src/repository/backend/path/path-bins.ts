@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import { throwIfCancelled } from '../../../cancel.ts';
+import { makeFolder } from '../../../make-folder.ts';
 import { binClosed, type Bins, type EmptyOptions } from '../bins.ts';
 import { errnoCode, repositoryFsError } from './fs-error.ts';
 import { forEachInSlices } from './slices.ts';
@@ -25,7 +26,7 @@ export class PathBins implements Bins {
 
   async open(id: string): Promise<void> {
     try {
-      fs.mkdirSync(join(this.#root, 'trash'), { recursive: true });
+      makeFolder(join(this.#root, 'trash'));
       fs.mkdirSync(this.#folder(id));
     } catch (error) {
       throw repositoryFsError(error, `make trash/${id}`);
@@ -93,7 +94,7 @@ export class PathBins implements Bins {
     const from = join(this.#folder(id), name);
     const to = join(this.#root, decodeURIComponent(name));
     try {
-      fs.mkdirSync(dirname(to), { recursive: true });
+      makeFolder(dirname(to));
       // Where the key was written anew meanwhile, that content stays.
       linkOrCopy(from, to, join(this.#root, 'incoming', 'put', randomBytes(8).toString('hex')));
       fs.unlinkSync(from);

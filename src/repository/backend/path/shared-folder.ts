@@ -1,6 +1,7 @@
-import { copyFileSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
+import { makeFolder } from '../../../make-folder.ts';
 import { errnoCode } from './fs-error.ts';
 import { linkCreateOnly } from './link.ts';
 
@@ -33,7 +34,7 @@ export function linkOrCopy(from: string, to: string, temporary: string): boolean
     if (errnoCode(error) !== 'EPERM') throw error;
   }
   try {
-    mkdirSync(dirname(temporary), { recursive: true });
+    makeFolder(dirname(temporary));
     copyFileSync(from, temporary);
     return linkCreateOnly(temporary, to);
   } finally {

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { SkepError } from '../../../errors.ts';
+import { makeFolder } from '../../../make-folder.ts';
 
 const run = promisify(execFile);
 /** What the C library says for ENOSPC and EDQUOT. */
@@ -33,7 +34,5 @@ export function syncFolder(folder: string): void {
 
 /** Makes a folder with its parents; those that are new are durable when it returns. */
 export function makeFolderDurable(folder: string): void {
-  const firstMade = mkdirSync(folder, { recursive: true });
-  if (firstMade === undefined) return;
-  for (let made = folder; made.length >= firstMade.length; made = dirname(made)) syncFolder(dirname(made));
+  for (const made of makeFolder(folder).toReversed()) syncFolder(dirname(made));
 }

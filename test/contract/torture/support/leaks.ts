@@ -7,7 +7,8 @@ import { UNSEALED } from '../../../../src/repository/sealing/keyring.ts';
 import type { Place } from './place.ts';
 
 /** Keys that the format lets stay for ever: logs, and the records that keep the dead from coming back. */
-const STAYS = /^(?:runs\/[^/]+\.ndjson|leases\/[0-9a-f]{32}\.(?:revoked|sweep)|ballast|skep(?:\.copy)?\.json)$/;
+const STAYS =
+  /^(?:runs\/[^/]+\.ndjson|leases\/[0-9a-f]{32}\.(?:revoked|sweep)|ballast(?:-files\/\d+)?|skep(?:\.copy)?\.json)$/;
 
 /** What is there, after a prune, that no backup needs and the format does not let stay. */
 export async function leaksOf(place: Place, repo: Repository): Promise<string[]> {

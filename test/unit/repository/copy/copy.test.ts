@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { identityToRecipient } from 'age-encryption';
 import { expect, test, vi } from 'vitest';
+import { SkepError } from '../../../../src/errors.ts';
 import type { MemoryBackend } from '../../../../src/repository/backend/memory-backend.ts';
 import type { CopyOptions, CopyReport } from '../../../../src/repository/copy/job.ts';
 import { manifestCopyKey, manifestKey, objectKey, pieceKey } from '../../../../src/repository/format/names.ts';
@@ -229,6 +230,29 @@ test('who was taken for dead while it copied does not publish', async () => {
     void (id === young.id && to.backend.contents.set(manifestKey(id), Buffer.from('revoked\n')));
   await expect(copy(from, to, { onBackup })).rejects.toMatchObject({ code: 'locked' });
   expect(to.backend.contents.has(manifestCopyKey(young.id))).toBe(false);
+});
+
+test('a source that can only be read is copied from without a lease, which is told once', async () => {
+  const { from, to, old, young } = await scene();
+  from.backend.put = () => Promise.reject(new SkepError('repository-credentials', 'no right to write'));
+  const before = [...from.backend.contents.keys()];
+  const told: string[] = [];
+  const report = await copy(from, to, { onUnheld: (why) => told.push(why.message) });
+  expect(report).toMatchObject({ copied: [{ from: old.id }, { from: young.id }] });
+  expect(told).toEqual(['no right to write']);
+  expect([...from.backend.contents.keys()]).toEqual(before);
+  expect(await to.repo.verify({ level: 'data' })).toMatchObject({ ok: true, backups: [young.id, old.id] });
+  expect((await copy(from, to)).there).toEqual([old.id, young.id]);
+});
+
+test('what is damaged in a source that can only be read is left out', async () => {
+  const { from, to, old, young } = await scene();
+  from.backend.put = () => Promise.reject(new SkepError('repository-failed', 'read-only'));
+  from.backend.contents.set(keyOf('only young'), Buffer.from('ONLY young'));
+  await expect(copy(from, to)).rejects.toMatchObject({
+    code: 'damage-found',
+    context: { backups: [young.id], copied: [old.id] },
+  });
 });
 
 test('a repository is not copied into itself, nor into that of another cluster', async () => {

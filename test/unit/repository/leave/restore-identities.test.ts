@@ -1,10 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { expect, test, vi } from 'vitest';
 import { initRepository, openRepository } from '../../../../src/repository/index.ts';
+import { RESTORE_TOOLS as TOOLS } from '../support/restore-tools.ts';
 import { backUp, CLUSTER, temporaryFolder } from '../support/repository.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -32,12 +34,23 @@ async function scene() {
   const script = join(location, 'backups', after.id, 'restore.sh');
   const env = { ...process.env, TMPDIR: folder };
   const run = (...args: string[]) => spawnSync(shell, [script, ...args], { encoding: 'utf8', env });
+  /** With all that the script may need but one tool. */
+  const runWithout = async (tool: string, ...args: string[]) => {
+    const bin = join(folder, `without-${tool}`);
+    await mkdir(bin);
+    for (const name of TOOLS.filter((t) => t !== tool)) {
+      await symlink(execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim(), join(bin, name));
+    }
+    return spawnSync(shell, [script, ...args], { encoding: 'utf8', env: { PATH: bin, TMPDIR: folder } });
+  };
   const out = join(folder, 'out');
   return {
+    folder,
     location,
     before,
     after,
     run,
+    runWithout,
     out,
     old: await identity(old),
     young: await identity(young),
@@ -84,3 +97,72 @@ test.each(['objects', 'listings'])('a flipped bit in an age header below %s is d
   const ran = s.run('-i', s.both, 'lay-out', s.after.id, 'n1', 'files', s.out);
   expect(ran).toMatchObject({ status: 4, stderr: expect.stringContaining('DAMAGE') });
 });
+
+test.each(['jq', 'sha256sum', 'zstd', 'age'])('%s that is not installed is named, and is no damage', async (tool) => {
+  const s = await scene();
+  for (const command of ['details', 'check']) {
+    const ran = await s.runWithout(tool, '-i', s.both, command, s.after.id);
+    expect(ran).toMatchObject({ status: 1, stderr: `restore.sh: ${tool} is not installed here\n` });
+    await rm(join(s.folder, `without-${tool}`), { recursive: true });
+  }
+});
+
+test('without age the stored bytes of a sealed repository are checked all the same', async () => {
+  const s = await scene();
+  expect(await s.runWithout('age', 'check', s.after.id)).toMatchObject({ status: 0, stderr: '' });
+});
+
+test.each([
+  ['is empty', ''],
+  ['holds garbage', 'garbage\n'],
+  ['holds only comments', '# public key: age1\n'],
+])('an identity file that %s ends with 12, not with damage', async (_, text) => {
+  const s = await scene();
+  const file = join(s.folder, 'useless');
+  await writeFile(file, text);
+  const places = { check: [], details: [], files: ['n1', 'files'], 'lay-out': ['n1', 'files', s.out] };
+  for (const [command, place] of Object.entries(places)) {
+    const ran = s.run('-i', file, command, s.after.id, ...place);
+    expect(ran).toMatchObject({ status: 12, stderr: expect.stringContaining('no identity that age can use') });
+    expect(ran.stderr).not.toContain('DAMAGE');
+  }
+});
+
+test('an SSH key is an identity too, and one that does not fit is told as such', async () => {
+  const s = await scene();
+  const file = join(s.folder, 'ssh');
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  await writeFile(file, privateKey.export({ type: 'pkcs1', format: 'pem' }));
+  expect(s.run('-i', file, 'details', s.after.id)).toMatchObject(NEEDS_OLDER);
+});
+
+test.each(['skep.json', 'skep.copy.json'])('another format or an unknown feature in %s is refused', async (name) => {
+  const s = await scene();
+  const [path, other] = [name, name === 'skep.json' ? 'skep.copy.json' : 'skep.json'].map((n) => join(s.location, n));
+  const text = readFileSync(path!, 'utf8');
+  await chmod(path!, 0o640);
+  // The copy tells only where the other one does not.
+  if (name === 'skep.copy.json') await rm(other!);
+  const write = (more: object) => writeFile(path!, JSON.stringify({ ...JSON.parse(text), ...more }));
+  for (const more of [{ format: 2 }, { features: ['sealed', 'chunked'] }, { features: 'chunked' }]) {
+    await write(more);
+    expect(s.run('list')).toMatchObject({ status: 15, stdout: '', stderr: expect.stringContaining('does not know') });
+  }
+  await writeFile(path!, text);
+  expect(s.run('list').status).toBe(0);
+});
+
+test.each(['', '{"format":', '[]'])(
+  'a descriptor that is torn (%j) or lost keeps nobody from reading',
+  async (text) => {
+    const s = await scene();
+    for (const name of ['skep.json', 'skep.copy.json']) {
+      const path = join(s.location, name);
+      await chmod(path, 0o640);
+      await writeFile(path, text);
+      expect(s.run('-i', s.both, 'check', s.after.id).status).toBe(0);
+      await rm(path);
+      expect(s.run('list').status).toBe(0);
+    }
+  },
+);

@@ -18,16 +18,11 @@ import { type FileEntry, type Manifest, openRepository, type Repository } from '
 import { objectKey, pieceKey } from '../../../../src/repository/format/names.ts';
 import { collect, temporaryFolder } from '../support/repository.ts';
 import { GOLDEN_KEYS, ODD_NAMES } from '../support/make-golden.ts';
+import { RESTORE_TOOLS } from '../support/restore-tools.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
 const GOLDEN = join(import.meta.dirname, '../../../fixtures/golden/format-1/plain');
-/** All that the script may need beside a shell; `[`, `printf` and the like are the shell's own. */
-const TOOLS = [
-  ...['sha256sum', 'jq', 'zstd', 'age', 'cp'],
-  ...['base64', 'cat', 'chmod', 'cut', 'head', 'ln', 'mkdir', 'mktemp', 'paste', 'rm', 'sort', 'sync', 'tail', 'wc'],
-];
-
 interface Scene {
   location: string;
   repository: Repository;
@@ -43,7 +38,7 @@ async function scene(): Promise<Scene> {
   const [location, bin] = [join(folder, 'copied away'), join(folder, 'bin')];
   await cp(GOLDEN, location, { recursive: true });
   await mkdir(bin);
-  for (const tool of TOOLS) {
+  for (const tool of RESTORE_TOOLS) {
     symlinkSync(execFileSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).trim(), join(bin, tool));
   }
   const shell = execFileSync('sh', ['-c', 'command -v dash || command -v sh'], { encoding: 'utf8' }).trim();
