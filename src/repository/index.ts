@@ -4,6 +4,7 @@ import { SkepError } from '../errors.ts';
 import type { RepositoryAccess } from './access.ts';
 import type { Backend } from './backend/backend.ts';
 import { PathBackend } from './backend/path/path-backend.ts';
+import { refuseFile, refuseNested } from './backend/path/place.ts';
 import { honourSharedFolder } from './backend/path/shared-folder.ts';
 import { probeBackend } from './backend/probe.ts';
 import { RelayBackend } from './backend/relay/relay-backend.ts';
@@ -50,19 +51,23 @@ export { isHalfWritten } from './content/extract-object.ts';
 export { compareBytewise } from './format/order.ts';
 export { contentHash, encodingOf, fileEntry } from './format/listing-entry.ts';
 export { type Encoding, newBackupId } from './format/names.ts';
+export { areNested } from './backend/path/place.ts';
 export { setRelay } from './backend/relay/relay.ts';
 export type { RelayServer } from './backend/relay/relay-server.ts';
 export { openHintCache } from './hint-cache.ts';
 
 /**
  * Makes a repository; a folder is made when it is not there. A text alone is an absolute path. Errors: `repository-exists`,
+ * `usage` (in another repository, or around one), `config-invalid` (a file is in the way),
  * `repository-unfit` (the storage does not keep what is relied on), `no-space`, `repository-failed`.
  */
 export async function initRepository(
   access: RepositoryAccess | string,
   cluster: { clusterName: string; clusterId: string },
 ): Promise<Repository> {
-  return initOnBackend(await openBackend(access), cluster, keysOf(access));
+  const backend = await openBackend(access);
+  if (backend instanceof PathBackend) refuseNested(backend.location);
+  return initOnBackend(backend, cluster, keysOf(access));
 }
 
 /** Errors: `repository-missing`, `repository-unsupported`, `repository-damaged`. */
@@ -100,6 +105,7 @@ async function openBackend(access: RepositoryAccess | string): Promise<Backend> 
     return new S3Backend(location, s3);
   }
   if (!isAbsolute(location)) throw new SkepError('config-invalid', `repository ${location} is not an absolute path`);
+  refuseFile(normalize(location));
   honourSharedFolder(location);
   return new PathBackend(normalize(location));
 }

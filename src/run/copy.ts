@@ -3,6 +3,7 @@ import type { ClusterConfig } from '../config/schema.ts';
 import { SkepError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import {
+  areNested,
   type CopyReport,
   initRepository,
   type ManifestDetails,
@@ -131,6 +132,12 @@ async function openTarget(
   o: CopyRunOptions,
 ): Promise<Repository | undefined> {
   const access = await accessTo(copyPlace(cluster, o.to));
+  const isPath = [access.location, source.location].every((location) => location.startsWith('/'));
+  if (isPath && areNested(access.location, source.location)) {
+    throw new SkepError('usage', `${access.location} and ${source.location} lie in one another`, {
+      hint: 'Name a folder with `--to` that is not in the repository and does not hold it.',
+    });
+  }
   try {
     return await openRepository(access);
   } catch (e) {

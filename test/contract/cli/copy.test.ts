@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, stat, truncate } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -57,6 +57,29 @@ test('what is damaged is exit 4 and told at once, and does not count among the l
     code: 'damage-found',
     context: { backups: [young.id], copied: [old.id], findings: [{ kind: 'object-truncated' }] },
   });
+});
+
+test('a target in the repository, or around it, is refused, and nothing is made', async () => {
+  const repository = join(root, 'repository');
+  const before = (await readdir(repository)).sort();
+  for (const to of [join(repository, 'objects/x'), join(repository, 'objects/x/y'), root]) {
+    for (const more of [['--init'], ['--init', '--dry-run']]) {
+      const ran = await copy('--to', to, ...more);
+      expect(ran.exitCode).toBe(2);
+      expect(errorOf(ran)).toMatchObject({ code: 'usage', hint: expect.stringContaining('--to') });
+    }
+  }
+  expect((await readdir(repository)).sort()).toEqual(before);
+  expect(await readdir(join(repository, 'objects'))).not.toContain('x');
+});
+
+test('a file in the place of the target, or on the way to it, is named', async () => {
+  for (const to of [config, join(config, 'x'), '/dev/null/x']) {
+    const ran = await copy('--to', to, '--init');
+    expect(ran.exitCode).toBe(2);
+    const file = to.startsWith('/dev') ? '/dev/null' : config;
+    expect(errorOf(ran)).toMatchObject({ code: 'config-invalid', message: `${to} is no folder: ${file} is a file` });
+  }
 });
 
 test('a target that is nothing is exit 2', async () => {

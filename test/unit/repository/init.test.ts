@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { SkepError } from '../../../src/errors.ts';
@@ -111,6 +111,18 @@ describe('a new repository', () => {
     backend.put = () => Promise.reject(new SkepError('no-space', 'full'));
     await expect(initOnBackend(backend, CLUSTER)).rejects.toMatchObject({ code: 'no-space' });
   });
+});
+
+test('a repository is made neither in another one nor around one, links followed', async () => {
+  const folder = await temporaryFolder();
+  await initRepository(join(folder, 'outer'), CLUSTER);
+  await symlink(join(folder, 'outer'), join(folder, 'link'));
+  const refused = { code: 'usage', message: expect.stringContaining('in one another') };
+  for (const place of ['outer/objects/x', 'outer/a/b/c', 'link/x', '.']) {
+    await expect(initRepository(join(folder, place), CLUSTER)).rejects.toMatchObject(refused);
+  }
+  await expect(initRepository(join(folder, 'outer'), CLUSTER)).rejects.toMatchObject({ code: 'repository-exists' });
+  await expect(initRepository(join(folder, 'beside'), CLUSTER)).resolves.toBeDefined();
 });
 
 describe('a location without a repository', () => {
