@@ -122,6 +122,12 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
+/** The hint of the table, with the backup that it is about in the place of `ID`. */
+export function hintFor(code: ErrorCode, context: Record<string, unknown> = {}): string {
+  const { backup } = context;
+  return ERRORS[code].hint.replace(' ID', typeof backup === 'string' ? ` ${backup}` : '');
+}
+
 /** The one public error. `message` is lower case without a final period; `hint` is a sentence. */
 export class SkepError extends Error {
   readonly code: ErrorCode;
@@ -133,7 +139,7 @@ export class SkepError extends Error {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'SkepError';
     this.code = code;
-    this.hint = details.hint ?? ERRORS[code].hint;
+    this.hint = details.hint ?? hintFor(code, details.context);
     this.retryable = details.retryable ?? false;
     this.context = details.context ?? {};
   }

@@ -54,5 +54,6 @@ export function parseDetails(raw: unknown, id: string): Details {
   const parsed = detailsSchema.safeParse(raw);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new SkepError('manifest-damaged', `backup ${id}: details.${issue?.path.join('.')}: ${issue?.message}`);
+  const message = `backup ${id}: details.${issue?.path.join('.')}: ${issue?.message}`;
+  throw new SkepError('manifest-damaged', message, { context: { backup: id } });
 }

@@ -80,6 +80,7 @@ export async function verify(
     owner: { run: newBackupId(), host: hostname(), pid: process.pid },
     ...(opts.subset ? { subset: opts.subset } : {}),
     ...(opts.id === undefined ? {} : { ids: [await resolveId(cluster, opts.id)] }),
+    checkDetails: (details, id) => void parseDetails(details, id),
     signal: opts.signal,
     onProgress: (p) =>
       opts.emit({

@@ -20,6 +20,9 @@ export interface RestoreWork {
 /** A part's listing as the agents take it. Error: `manifest-damaged` when the backup has no such part. */
 export function listingOf(w: RestoreWork, store: string, node?: string): ListingRef {
   const p = w.parts.find((x) => x.store === store && (node === undefined || x.node === node));
-  if (!p) throw new SkepError('manifest-damaged', `backup ${w.backup} has no ${store}${node ? ` of ${node}` : ''}`);
+  if (!p) {
+    const message = `backup ${w.backup} has no ${store}${node ? ` of ${node}` : ''}`;
+    throw new SkepError('manifest-damaged', message, { context: { backup: w.backup } });
+  }
   return { root: p.root, inventory: p.inventory, files: p.files, bytes: p.bytes };
 }

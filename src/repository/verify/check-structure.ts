@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { ERRORS, SkepError } from '../../errors.ts';
+import { hintFor, SkepError } from '../../errors.ts';
 import type { Backend } from '../backend/backend.ts';
 import { throwIfCancelled } from '../../cancel.ts';
 import {
@@ -15,9 +15,11 @@ import { ObjectTable } from '../format/object-table.ts';
 import { readInventory, readListing } from '../listing/listing.ts';
 import { pieceNames } from '../listing/tree-reader.ts';
 import { getOrEmpty, isUnreadable, manifestFinding, readManifest } from '../manifests.ts';
+import { openDetails } from '../sealing/details.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import { hashOf, hasRenewal } from './check-objects.ts';
 import { hit, type Findings, type Place, type Results } from './findings.ts';
+import type { VerifyOptions } from './report.ts';
 import { TreeWalker, type TreeSummary } from './tree-walk.ts';
 
 /** A part of a good manifest; `listed` when every piece of its listing is good. */
@@ -33,13 +35,16 @@ export async function checkStructure(
   ids: readonly string[],
   objects: ObjectTable,
   { findings, earlier }: Results,
-  signal?: AbortSignal,
+  { signal, checkDetails }: Pick<VerifyOptions, 'signal' | 'checkDetails'>,
 ): Promise<CheckedPart[]> {
   const walkers = new PartWalkers(vault, objects);
   const parts: CheckedPart[] = [];
   for (const id of ids) {
     const manifest = await checkManifest(vault, id, findings);
-    if (manifest !== undefined) await checkCompanions(vault.backend, manifest, findings);
+    if (manifest !== undefined) {
+      await checkCompanions(vault.backend, manifest, findings);
+      if (checkDetails !== undefined) await checkDetailsOf(vault, manifest, checkDetails, findings);
+    }
     for (const part of manifest?.parts ?? []) {
       throwIfCancelled(signal);
       const place = { backup: id, node: part.node, store: part.store };
@@ -75,10 +80,27 @@ async function checkManifest(vault: Vault, id: string, findings: Findings): Prom
     if (!isUnreadable(error)) throw error;
     const { message } = error;
     // Where it knows how this very manifest comes back.
-    const hint = error.hint === ERRORS[error.code].hint ? {} : { hint: error.hint };
+    const hint = error.hint === hintFor(error.code, error.context) ? {} : { hint: error.hint };
     const finding = { kind: manifestFinding(error), key: manifestKey(id), message, ...hint };
     findings.add(finding).backups.push(id);
     return undefined;
+  }
+}
+
+/** Only who can open sealed ones sees what they are; the parts are checked all the same. */
+async function checkDetailsOf(
+  { keyring }: Vault,
+  { id, details, sealed = '' }: Manifest,
+  check: NonNullable<VerifyOptions['checkDetails']>,
+  findings: Findings,
+): Promise<void> {
+  if (details === undefined && !keyring.opens) return;
+  try {
+    check(details ?? (await openDetails(sealed, id, keyring)), id);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    const hint = `Do not restore it: find out who can write to the repository. \`skep extract ${id}\` still gives its files.`;
+    findings.add({ kind: 'manifest-torn', key: manifestKey(id), message: error.message, hint }).backups.push(id);
   }
 }
 

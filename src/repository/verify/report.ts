@@ -1,4 +1,5 @@
 import type { LeaseOwner } from '../lease/index.ts';
+import type { ManifestDetails } from '../format/manifest.ts';
 import type { Subset } from './subset.ts';
 
 /** structure: manifests, listings, inventories; presence: and every object's size; data: and every stored byte. */
@@ -68,6 +69,8 @@ export interface VerifyOptions {
   subset?: Subset;
   /** Whose lease keeps what is read from a prune and a forget; none is taken when absent. */
   owner?: LeaseOwner;
+  /** Throws `manifest-damaged` for details that are not the engine's; asked where they can be read. */
+  checkDetails?: (details: ManifestDetails, id: string) => void;
   signal?: AbortSignal;
   onProgress?: (progress: VerifyProgress) => void;
 }

@@ -38,7 +38,7 @@ async function verifyBackups(
   await checkKeys(vault, repository, backups, findings);
   const objects = new ObjectTable();
   const earlier = await EarlierNotes.of(vault);
-  const parts = await checkStructure(vault, backups, objects, { findings, earlier }, options.signal);
+  const parts = await checkStructure(vault, backups, objects, { findings, earlier }, options);
   const nothing = { objects: 0, bytes: 0 };
   const seen =
     options.level === 'structure'

@@ -228,6 +228,18 @@ describe('verify', () => {
     expect(await built.repository.list()).toHaveLength(1);
   });
 
+  test('finds details that no restore could use', async () => {
+    const c = await copy();
+    const manifest = JSON.parse(await readFile(c.manifest(old), 'utf8')) as Manifest;
+    await forgeManifest(join(c.location, 'backups', old.id), JSON.stringify(manifest.details), '{"a":1}');
+    const found = findingsOf(await c.run('verify', '--level', 'structure'));
+    expect(found).toMatchObject([
+      { kind: 'manifest-torn', backups: [old.id], message: expect.stringContaining('details.') },
+    ]);
+    const shown = errorOf(await c.run('show', old.id));
+    expect(shown).toMatchObject({ code: 'manifest-damaged', hint: expect.stringContaining(`skep verify ${old.id}`) });
+  });
+
   test('takes back what it has noted when that is right again, and says so', async () => {
     const c = await copy();
     await rename(c.object('shared'), join(c.location, 'away'));
