@@ -27,5 +27,5 @@ const FAULTY_AGENT = new URL('./faulty-agent.ts', import.meta.url).pathname;
 export function withFault(lab: Lab, fault: string, o: { only?: string; of?: string } = {}): Promise<string> {
   const where = o.only === undefined ? [] : ['{node}', o.only];
   const command = [process.execPath, FAULTY_AGENT, fault, ...where];
-  return configVariant(lab, fault, [[['agent'], { command }]], o.of);
+  return configVariant(lab, fault, [[['agent', 'command'], command]], o.of);
 }
