@@ -12,7 +12,7 @@ import { VERSION } from '../../../src/version.ts';
 import { localCluster } from '../../unit/support/cluster.ts';
 import { buildRepository } from './support/repository.ts';
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 240_000 });
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 240_000 });
 
 const BUILDER = path.join(import.meta.dirname, '../../../tools/dist.ts');
 
