@@ -12,13 +12,16 @@ import { openRepository } from '../../../src/index.ts';
 import { configVariant } from './config-variant.ts';
 import { agentsGone, agentsOn, GONE_MS, hide, pullFor, until, untilHealthy } from './hosts.ts';
 import { leftovers } from './leftovers.ts';
+import { notNice } from './not-nice.ts';
 
 /** Stage of a backup in which every node stores its snapshot. */
 const STORING = 'sstables';
 
 const [root = '', executable = ''] = process.argv.slice(2);
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
-const lab = await labUp({ root, name: 'hosts', hosts: { executable }, owner: process.pid, onProgress: say });
+const lab = await notNice(
+  await labUp({ root, name: 'hosts', hosts: { executable }, owner: process.pid, onProgress: say }),
+);
 try {
   await story();
 } finally {

@@ -1,13 +1,12 @@
 // One lab for all files of a run: it boots when the first test asks for it and goes down when the run ends, however it
 // ends. Files run one after the other; each begins with an empty lab.
-import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { inject } from 'vitest';
-import { parseDocument } from 'yaml';
 import { type Lab, labUp, type LabOptions, openLab } from '../../../lab/index.ts';
 import { findRecord } from '../../../lab/clusters/record.ts';
 import { removeLab } from '../../../lab/clusters/remove.ts';
 import { freeShift } from './free-shift.ts';
+import { notNice } from './not-nice.ts';
 
 /** The shared lab, empty as after boot and with every service running. Call it in `beforeAll`. */
 export async function sharedLab(): Promise<Lab> {
@@ -54,10 +53,5 @@ async function boot(name: string, options: LabOptions): Promise<Lab> {
     process.stdout.write(`lab ${name} ${((Date.now() - from) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
   };
   const shift = await freeShift(options.nodes);
-  const lab = await labUp({ name, shift, owner: inject('labsOwner'), onProgress, ...options, root });
-  // The tests that run beside labs keep both cores busy: nice agents would hardly get on.
-  const config = parseDocument(await readFile(lab.config, 'utf8'));
-  config.setIn(['clusters', lab.record.name, 'agent', 'nice'], 0);
-  await writeFile(lab.config, String(config));
-  return lab;
+  return notNice(await labUp({ name, shift, owner: inject('labsOwner'), onProgress, ...options, root }));
 }
