@@ -45,7 +45,7 @@ says how the backup ended (a published backup is good; else its error and exit c
 cut off from their controller took to clean up and leave. After each: the cluster is
 healthy, no agent runs, no snapshot, pin or lease is left but those that only the next run can find, the next backup is good and
 leaves none at all, and the first backup of all still has all that it needs.
-${all.filter((r) => r.ok).length} of ${all.length} cases held.
+${all.filter((r) => r.ok).length} of ${all.length} cases held. What is blank was not run yet.
 
 ${table.join('\n')}
 `;

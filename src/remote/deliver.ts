@@ -106,13 +106,13 @@ export function folderFailure(node: string, exitCode: number | null, stderr: str
   return new SkepError('agent-failed', `${user} cannot keep the agent in ${folder} on ${node}: ${why}`, {
     hint: /read-only file system/i.test(why)
       ? 'Name a folder that can be written in skep.yaml: `agent.folder`; then `skep check`.'
-      : `Make it once on ${node}, as root: \`${quoteAll(makeFolder(user, folder))}\`; or name another one in skep.yaml (\`agent.folder\`).`,
+      : `Make it once on ${node}, as root: \`${quoteAll(makeFolderArgv(user, folder))}\`; or name another one in skep.yaml (\`agent.folder\`).`,
     context,
   });
 }
 
 /** What root runs once on a node so that `login` can keep agents in a folder that only root can make; all others go through it. */
-export function makeFolder(login: string, folder: string): string[] {
+export function makeFolderArgv(login: string, folder: string): string[] {
   return ['install', '-d', '-o', login, '-m', '755', folder];
 }
 

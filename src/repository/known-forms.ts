@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto';
-import { SkepError } from '../errors.ts';
 import { throwIfCancelled } from '../cancel.ts';
 import { objectKey } from './format/names.ts';
-import { listBackupIds, readManifest } from './manifests.ts';
+import { listBackupIds, readManifest, tellsNothing } from './manifests.ts';
 import { neededKeys } from './needed-keys.ts';
 import { KeySet } from './prune/key-set.ts';
 import type { Vault } from './sealing/keyring.ts';
@@ -25,7 +24,7 @@ export class KnownForms {
           known.#forms.add(formKey(key, stored.sha256));
         }
       } catch (error) {
-        if (!(error instanceof SkepError) || !UNREADABLE.has(error.code)) throw error;
+        if (!tellsNothing(error)) throw error;
       }
     }
     return known;
@@ -41,14 +40,6 @@ export class KnownForms {
     return this.#forms.has(formKey(key, storedSha256));
   }
 }
-
-const UNREADABLE: ReadonlySet<string> = new Set([
-  'backup-unknown',
-  'manifest-damaged',
-  'manifest-unsupported',
-  'object-missing',
-  'object-damaged',
-]);
 
 /** The set keeps keys of objects: the pair of key and bytes as the name of one. */
 function formKey(key: string, storedSha256: string): string {

@@ -113,6 +113,13 @@ export function isUnreadable(error: unknown): error is SkepError {
   return error instanceof SkepError && ['manifest-damaged', 'manifest-unsupported'].includes(error.code);
 }
 
+const NOTHING_BELOW: ReadonlySet<string> = new Set(['backup-unknown', 'object-missing', 'object-damaged']);
+
+/** Whether an error of reading a backup's manifest, or an inventory below it, leaves nothing to be known of what that backup expects. */
+export function tellsNothing(error: unknown): error is SkepError {
+  return isUnreadable(error) || (error instanceof SkepError && NOTHING_BELOW.has(error.code));
+}
+
 /** What an error of `readManifest` tells. */
 export function manifestFinding(error: SkepError): ManifestFinding {
   return MANIFEST_FINDINGS.find((kind) => kind === error.context['finding']) ?? 'manifest-torn';

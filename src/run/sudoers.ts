@@ -3,7 +3,7 @@ import type { ClusterConfig, NodeConfig } from '../config/schema.ts';
 import { forNode } from '../config/load.ts';
 import { ownCommand, toDeliver } from '../remote/agent-client.ts';
 import { sudoersCommand, sudoersLines } from '../remote/become.ts';
-import { type Executables, makeFolder } from '../remote/deliver.ts';
+import { type Executables, makeFolderArgv } from '../remote/deliver.ts';
 import { quoteAll } from '../remote/quote.ts';
 
 /** What root does once on a node for skep. */
@@ -27,7 +27,7 @@ export async function sudoers(cluster: ClusterConfig): Promise<SudoersOf[]> {
       return {
         node: node.name,
         lines,
-        ...(executables && folder ? { folder: quoteAll(makeFolder(login, folder)) } : {}),
+        ...(executables && folder ? { folder: quoteAll(makeFolderArgv(login, folder)) } : {}),
       };
     }),
   );

@@ -4,7 +4,7 @@ import { decodeInventoryEntry, inventoryKey } from '../format/inventory-entry.ts
 import { pieceKey } from '../format/names.ts';
 import { compareBytewise } from '../format/order.ts';
 import { decodeChildRef, openPiece } from '../format/piece.ts';
-import { listBackupIds, readManifest } from '../manifests.ts';
+import { listBackupIds, readManifest, tellsNothing } from '../manifests.ts';
 import type { Vault } from '../sealing/keyring.ts';
 import { hashOf } from '../verify/check-objects.ts';
 import { type Form, renewalsOf } from './renewals.ts';
@@ -35,20 +35,12 @@ async function expectedForms(vault: Vault, key: string): Promise<{ forms: Form[]
       const { parts } = await readManifest(vault, id);
       for (const { inventory } of parts) forms.push(...(await formsBelow(vault.backend, inventory, key, seen)));
     } catch (error) {
-      if (!(error instanceof SkepError) || !UNREADABLE.has(error.code)) throw error;
+      if (!tellsNothing(error)) throw error;
       unsure ||= error.code.startsWith('object-');
     }
   }
   return { forms, unsure: unsure && forms.length === 0 };
 }
-
-const UNREADABLE: ReadonlySet<string> = new Set([
-  'backup-unknown',
-  'manifest-damaged',
-  'manifest-unsupported',
-  'object-missing',
-  'object-damaged',
-]);
 
 /** Only the pieces on the way to the key are read; none that was seen. */
 async function formsBelow(backend: Backend, name: string, key: string, seen: Set<string>): Promise<Form[]> {

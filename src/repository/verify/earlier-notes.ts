@@ -3,7 +3,7 @@ import { throwIfCancelled } from '../../cancel.ts';
 import { clearDamage, isOfPresence, notedDamage, notedKind } from '../damage/notes.ts';
 import { type Form, renewalsOf } from '../damage/renewals.ts';
 import { listLeases } from '../lease/index.ts';
-import { readManifest } from '../manifests.ts';
+import { readManifest, tellsNothing } from '../manifests.ts';
 import { neededKeys } from '../needed-keys.ts';
 import type { Vault } from '../sealing/keyring.ts';
 
@@ -104,7 +104,7 @@ export class EarlierNotes {
           if (!fits(seen, form) && !(await this.#isRenewed(key, seen))) wrong.add(key);
         }
       } catch (error) {
-        if (!(error instanceof SkepError) || !UNREADABLE.has(error.code)) throw error;
+        if (!tellsNothing(error)) throw error;
         if (error.code.startsWith('object-')) return right.keys();
       }
     }
@@ -127,15 +127,6 @@ export interface TakenBack {
   /** Why notes had to stay. */
   notes: string[];
 }
-
-/** A backup without a manifest counts as damaged anyway; what a damaged inventory expects is not known. */
-const UNREADABLE: ReadonlySet<string> = new Set([
-  'backup-unknown',
-  'manifest-damaged',
-  'manifest-unsupported',
-  'object-missing',
-  'object-damaged',
-]);
 
 function fits({ size, sha256 }: Seen, form: Form): boolean {
   return sha256 === undefined ? size === form.storedSize : sha256 === form.storedSha256;
